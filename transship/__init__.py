@@ -1,0 +1,1 @@
+"""Docker Hub images on Cloud Run: deployed by a message, following their tag."""
