@@ -17,6 +17,8 @@ DOCKER_HUB = "docker.io"
 # distribution/reference: the path, without the host, has at most 255 characters.
 _PATH_LIMIT = 255
 _TAG_LIMIT = 128
+# RFC 1035: 255 octets on the wire, which is 253 characters of text.
+_HOST_LIMIT = 253
 # Host, path, tag and digest at their longest are below this; a longer text is not looked at.
 _TEXT_LIMIT = 1024
 _PORT_LIMIT = 65535
@@ -27,15 +29,15 @@ _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _IPV6 = re.compile(r"\[([0-9a-fA-F:]+)\]")
 _COMPONENT = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
-_PORT = re.compile(r"[0-9]{1,5}")
-_IDENTIFIER = re.compile(r"[0-9a-f]{64}")
+_PORT = re.compile(r"[1-9][0-9]{0,4}")
+_IDENTIFIER = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
 _GRAPHIC = re.compile(r"[!-~]+")
 
 # The names under which Docker Hub is reached; one name, so that one allowlist entry covers it.
-_DOCKER_HUB_NAMES = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
+DOCKER_HUB_NAMES = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
     """A repository with a tag, a digest, or both.
 
@@ -48,10 +50,8 @@ class Reference:
     digest: Digest | None = None
 
     def __post_init__(self) -> None:
-        _check_registry(self.registry)
+        check_registry(self.registry)
         _check_repository(self.repository)
-        if self.registry in _DOCKER_HUB_NAMES - {DOCKER_HUB}:
-            raise InvalidReference(f"{self.registry} is another name of {DOCKER_HUB}")
         if self.registry == DOCKER_HUB and "/" not in self.repository:
             raise InvalidReference(
                 f"{self.repository!r} lacks its namespace; right is library/{self.repository}"
@@ -95,28 +95,40 @@ def parse_reference(text: str) -> Reference:
     'asia-northeast1-docker.pkg.dev/p/docker/library/nginx:1.27'
     """
     _check_text(text)
-    rest, at, digest_text = text.partition("@")
-    digest = Digest(digest_text) if at else None
-    # A colon before the last slash belongs to a port.
-    colon = rest.find(":", rest.rfind("/") + 1)
-    name, tag = (rest, None) if colon < 0 else (rest[:colon], rest[colon + 1 :])
-    registry, repository = _split(name)
+    name, tag, digest_text = split_reference(text)
+    digest = Digest(digest_text) if digest_text is not None else None
+    registry, repository = _split_name(name)
     if tag is None and digest is None:
         tag = "latest"
     return Reference(registry=registry, repository=repository, tag=tag, digest=digest)
 
 
-def _split(name: str) -> tuple[str, str]:
+def split_reference(text: str) -> tuple[str, str | None, str | None]:
+    """Name, tag and digest as they stand there, none of them checked."""
+    rest, at, digest = text.partition("@")
+    # A colon before the last slash belongs to a port.
+    colon = rest.find(":", rest.rfind("/") + 1)
+    name, tag = (rest, None) if colon < 0 else (rest[:colon], rest[colon + 1 :])
+    return name, tag, digest if at else None
+
+
+def _split_name(name: str) -> tuple[str, str]:
     first, slash, rest = name.partition("/")
-    # Docker's rule: the first component is a host only if it could not be the namespace of a
-    # Docker Hub repository. Without a slash everything is a Hub name, `localhost` included.
-    is_host = first == "localhost" or bool(re.search(r"[.:A-Z]", first))
-    registry, repository = (first, rest) if slash and is_host else (DOCKER_HUB, name)
-    if registry in _DOCKER_HUB_NAMES:
+    # Without a slash everything is a Docker Hub name, `localhost` included.
+    registry, repository = (first, rest) if slash and is_host(first) else (DOCKER_HUB, name)
+    if registry in DOCKER_HUB_NAMES:
         registry = DOCKER_HUB
         if repository and "/" not in repository:
             repository = f"library/{repository}"
     return registry, repository
+
+
+def is_host(component: str) -> bool:
+    """Whether a name's first component is a host: only if it could be no namespace at Docker Hub.
+
+    Docker's rule, normalize.go, splitDockerDomain.
+    """
+    return component == "localhost" or bool(re.search(r"[.:A-Z]", component))
 
 
 def _check_text(text: str) -> None:
@@ -130,24 +142,39 @@ def _check_text(text: str) -> None:
         )
     if "://" in text:
         raise InvalidReference(f"the reference has a scheme: {text!r}; right is without one")
-    if _IDENTIFIER.fullmatch(text):
+    # Docker reads both as an image that it holds already, or as a name, depending on the command.
+    if identifier := _IDENTIFIER.fullmatch(text):
         raise InvalidReference(
-            f"64 hex digits are an identifier, not a name: {text!r}; right is NAME@sha256:{text}"
+            f"the reference is a digest without a name: {text!r};"
+            f" right is NAME@sha256:{identifier[1]}"
         )
 
 
-def _check_registry(registry: str) -> None:
+def check_registry(registry: str) -> None:
+    """Raises InvalidReference unless *registry* is the one way to write a registry's host."""
+    if registry in DOCKER_HUB_NAMES - {DOCKER_HUB}:
+        raise InvalidReference(
+            f"the registry {registry!r} is another name of {DOCKER_HUB}; right is {DOCKER_HUB}"
+        )
     # The colons of an IPv6 address stand before its bracket.
     colon = registry.find(":", registry.rfind("]") + 1)
     host, port = (registry, None) if colon < 0 else (registry[:colon], registry[colon + 1 :])
     if port is not None and not (_PORT.fullmatch(port) and int(port) <= _PORT_LIMIT):
         raise InvalidReference(
-            f"the port of the registry {registry!r} is wrong; right is a number up to {_PORT_LIMIT}"
+            f"the port of the registry {registry!r} is wrong; right is a number from 1 to"
+            f" {_PORT_LIMIT} without leading zeros"
         )
+    if len(host) > _HOST_LIMIT:
+        raise InvalidReference(f"the registry has {len(host)} characters, over {_HOST_LIMIT}")
     if not (_HOST.fullmatch(host) or _is_ipv6(host)):
         raise InvalidReference(
             f"the registry {registry!r} is not a host name; right are letters, digits and inner"
             " hyphens, joined by dots, or an IPv6 address in brackets"
+        )
+    if not is_host(registry):
+        raise InvalidReference(
+            f"the registry {registry!r} would be read as a namespace of {DOCKER_HUB}; right is a"
+            " host with a dot or a port"
         )
 
 
