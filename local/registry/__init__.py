@@ -3,6 +3,18 @@
 They speak the wire protocols of the real ones, so that any client can be used with them.
 """
 
+from local.registry.audit import Logged
 from local.registry.hub import DOCKER_HUB, GHCR, DockerHub, Names
+from local.registry.mirror import BlobRedirect, Mirror
+from local.registry.upstream import Upstream
 
-__all__ = ["DOCKER_HUB", "GHCR", "DockerHub", "Names"]
+__all__ = [
+    "DOCKER_HUB",
+    "GHCR",
+    "BlobRedirect",
+    "DockerHub",
+    "Logged",
+    "Mirror",
+    "Names",
+    "Upstream",
+]

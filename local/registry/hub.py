@@ -9,11 +9,8 @@ them back in challenges and redirects; one that names the latter gets an address
 
 import ssl
 import uuid
-from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from local.clock import Clock
 from local.manifests import Image
@@ -24,7 +21,6 @@ from local.registry.distribution import (
     Route,
     accepts,
     amd64_child,
-    blob_response,
     blob_unknown,
     manifest_response,
     manifest_unknown,
@@ -33,15 +29,14 @@ from local.registry.distribution import (
     tags_response,
     unsupported,
 )
-from local.registry.faults import Faults, pull_limit_reached
+from local.registry.downloads import Downloads
+from local.registry.faults import pull_limit_reached
 from local.registry.grants import Grants
+from local.registry.host import Host
 from local.registry.push import push
 from local.registry.quota import PullQuota
-from local.registry.server import Seen, Server
 from local.registry.tokens import ANONYMOUS, issue_token
 from local.registry.wire import Refused, Request, Response, error, json_response
-
-BLOB_ADDRESS_SECONDS = 1200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +63,7 @@ GHCR = Names(
 )
 
 
-class DockerHub:
+class DockerHub(Host):
     """Accounts may pull and push everything; anybody may pull what is not private."""
 
     def __init__(
@@ -87,25 +82,14 @@ class DockerHub:
         # Whether the pull limit's 429 says when to come back is not documented.
         self.retry_after: int | None = None
         self._grants = Grants(clock)
-        self.server = Server(self._answer, clock, tls=tls)
-
-    @property
-    def address(self) -> str:
-        return self.server.origin
+        self._downloads = Downloads(self._grants)
+        super().__init__(self._answer, clock, tls)
 
     @property
     def hosts(self) -> dict[str, str]:
         """Where each production name is answered."""
         names = (self.names.registry, self.names.auth, self.names.blobs)
         return dict.fromkeys(names, self.address)
-
-    @property
-    def faults(self) -> Faults:
-        return self.server.faults
-
-    @property
-    def requests(self) -> deque[Seen]:
-        return self.server.requests
 
     def push(self, repository: str, tag: str, image: Image) -> str:
         """Store *image*, let *tag* point to it, and return its digest."""
@@ -132,26 +116,6 @@ class DockerHub:
         """What the pull limit calls an account: an id, not its name."""
         return str(uuid.uuid5(uuid.NAMESPACE_DNS, user))
 
-    def refuse_connections(self) -> None:
-        self.server.refuse_connections()
-
-    def accept_connections(self) -> None:
-        self.server.accept_connections()
-
-    def close(self) -> None:
-        self.server.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        problem: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
     def _answer(self, request: Request) -> Response:
         if request.is_local:
             served = {"/token", "/v2", "/blobs"}
@@ -172,7 +136,8 @@ class DockerHub:
         if request.path.startswith("/v2/") and "/v2" in served:
             return self._registry(request)
         if request.path.startswith("/registry-v2/") and "/blobs" in served:
-            return self._blob_host(request)
+            signature = request.parameter("verify")
+            return self._downloads.answer(request, signature, other_host=True)
         return not_found()
 
     def _allowed(self, user: str, name: str, asked: set[str]) -> set[str]:
@@ -256,29 +221,11 @@ class DockerHub:
         return self.store.manifest(asked.name, amd64_child(stored))
 
     def _redirect(self, request: Request, asked: Route) -> Response:
-        if self.store.blob(asked.name, asked.key) is None:
+        path = self.store.blob(asked.name, asked.key)
+        if path is None:
             return blob_unknown(asked.key)
-        # Locally the same port under another name: a client must take it for another host.
-        origin = (
-            request.local_origin.replace("127.0.0.1", "localhost")
-            if request.is_local
-            else f"https://{self.names.blobs}"
-        )
+        origin = request.other_local_origin if request.is_local else f"https://{self.names.blobs}"
         digits = asked.key.removeprefix("sha256:")
-        path = f"/registry-v2/docker/registry/v2/blobs/sha256/{digits[:2]}/{digits}/data"
-        grant = self._grants.sign({"blob": asked.key}, BLOB_ADDRESS_SECONDS)
-        return Response(status=307, headers={"Location": f"{origin}{path}?verify={grant}"})
-
-    # The host of the blobs
-
-    def _blob_host(self, request: Request) -> Response:
-        if "Authorization" in request.headers:
-            # As object stores do: a signed address is a credential, and two are one too many.
-            message = "Only one auth mechanism allowed"
-            return error(400, "InvalidArgument", message)
-        digest = "sha256:" + request.path.split("/")[-2]
-        claims = self._grants.claims(request.parameter("verify"))
-        if claims is None or claims.get("blob") != digest:
-            return error(403, "AccessDenied", "the signature does not match or has expired")
-        path = self.store.blob_path(digest)
-        return blob_response(request, path, digest) if path.exists() else blob_unknown(digest)
+        place = f"registry-v2/docker/registry/v2/blobs/sha256/{digits[:2]}/{digits}/data"
+        signature = self._downloads.sign(asked.key, path)
+        return Response(status=307, headers={"Location": f"{origin}/{place}?verify={signature}"})

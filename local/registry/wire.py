@@ -43,6 +43,11 @@ class Request:
         """Whether the client speaks to an address of this machine, and not to a production name."""
         return self.host.rsplit(":", 1)[0] in {"127.0.0.1", "localhost"}
 
+    @property
+    def other_local_origin(self) -> str:
+        """The same port under another name, which a client must take for another host."""
+        return self.local_origin.replace("127.0.0.1", "localhost")
+
     def parameter(self, name: str) -> str:
         return self.query.get(name, [""])[0]
 
