@@ -1,0 +1,62 @@
+"""urllib3's connections, with an end to a header that never ends.
+
+A socket's time-out starts anew with each byte, and http.client reads up to a hundred header lines
+of 64 KiB: a server that sends a byte now and then could hold a thread for as long as it likes.
+"""
+
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+from urllib3 import HTTPConnectionPool, HTTPResponse, HTTPSConnectionPool, PoolManager
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+
+class _Connection(HTTPConnection):
+    def getresponse(self) -> HTTPResponse:  # type: ignore[override] # as urllib3 itself
+        with _header_within(self.timeout, self.sock):
+            return super().getresponse()
+
+
+class _SecureConnection(HTTPSConnection):
+    def getresponse(self) -> HTTPResponse:  # type: ignore[override] # as urllib3 itself
+        with _header_within(self.timeout, self.sock):
+            return super().getresponse()
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = _SecureConnection
+
+
+def pools(**settings: Any) -> PoolManager:
+    manager = PoolManager(**settings)
+    manager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
+    return manager
+
+
+@contextlib.contextmanager
+def _header_within(seconds: Any, sock: socket.socket) -> Iterator[None]:
+    """urllib3 has put the rest of the request's time into the connection's *seconds*."""
+    expired = threading.Event()
+
+    def expire() -> None:
+        expired.set()
+        with contextlib.suppress(OSError):  # already closed by the other side
+            sock.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(float(seconds), expire)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+    # http.client takes the end of the stream for the end of the header, and would return it.
+    if expired.is_set():
+        raise TimeoutError("the response's header did not end in time")

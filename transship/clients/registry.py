@@ -1,0 +1,251 @@
+"""The part of the OCI distribution API that reads: manifests by tag or digest, and blobs.
+
+https://github.com/opencontainers/distribution-spec/blob/main/spec.md. Every digest is checked
+before it is believed, and foreign errors end here.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from transship.clients.answer import Answer
+from transship.clients.blob import BlobAnswer, continues
+from transship.clients.egress import Guard
+from transship.clients.failures import failure
+from transship.clients.retries import Budget, Retries, persist
+from transship.clients.tokens import Login, Tokens
+from transship.clients.transport import Timeouts, Transport
+from transship.deadline import Deadline
+from transship.errors import (
+    DigestMismatch,
+    InvalidManifest,
+    InvalidReference,
+    RegistryUnavailable,
+)
+from transship.model.digest import Digest
+from transship.model.fetched import Fetched, Head
+from transship.model.manifest import ACCEPTED, Descriptor, essence
+from transship.model.ratelimit import RateLimit, parse_rate_limit
+from transship.model.reference import DOCKER_HUB, Reference
+
+# Registries are asked to accept manifests of up to 4 MiB, and few accept more.
+# https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-manifests
+MANIFEST_LIMIT = 4 * 1024 * 1024
+
+_ACCEPT = {"Accept": ", ".join(ACCEPTED)}
+
+_PARTIAL = frozenset(
+    {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE}
+)
+# What a store of blobs says to a signature that it does not, or no longer, accept.
+_EXPIRED = frozenset(
+    {
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.UNAUTHORIZED,
+        HTTPStatus.FORBIDDEN,
+        HTTPStatus.NOT_FOUND,
+        HTTPStatus.GONE,
+    }
+)
+
+T = TypeVar("T")
+Observe = Callable[[str, RateLimit], None]
+
+
+class RegistryClient:
+    """Speaks to all registries; safe for use by several threads, and meant to be kept.
+
+    *logins* are by registry as references name it (``docker.io``). *google_token* gives the access
+    token for Artifact Registry. *observe* is told what each answer says about the quota of a host.
+    """
+
+    def __init__(
+        self,
+        guard: Guard,
+        *,
+        logins: Mapping[str, Login] | None = None,
+        google_token: Callable[[], str] | None = None,
+        observe: Observe | None = None,
+        ca_file: str | None = None,
+        timeouts: Timeouts | None = None,
+        retries: Retries | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._transport = Transport(guard, timeouts=timeouts, ca_file=ca_file)
+        self._tokens = Tokens(
+            self._transport,
+            logins={
+                _host(wire_authority(registry)): login for registry, login in (logins or {}).items()
+            },
+            google_token=google_token,
+            now=now,
+        )
+        self._observe = observe
+        self._retries = retries or Retries()
+        self._budget = Budget()
+        self._now = now
+
+    def head(self, reference: Reference, *, deadline: Deadline) -> Head:
+        """What *reference* means now. Costs none of Docker Hub's quota."""
+
+        def look() -> tuple[str, Digest | None, RateLimit | None]:
+            path = f"manifests/{reference.identifier}"
+            with self._ask("HEAD", reference, path, _ACCEPT, deadline) as answer:
+                media_type = essence(answer.headers.get("content-type", ""))
+                return media_type, _stated(answer, reference), parse_rate_limit(answer.headers)
+
+        media_type, digest, rate_limit = self._persist(look, deadline)
+        if media_type not in ACCEPTED:
+            raise InvalidManifest(
+                f"{reference}: the registry serves {media_type[:100]!r}; right is one of"
+                f" {', '.join(ACCEPTED)}"
+            )
+        if digest is None:
+            # Registries before version 1.1 of the specification may leave it out.
+            fetched = self.get_manifest(reference, deadline=deadline)
+            return Head(
+                digest=fetched.digest, media_type=fetched.media_type, rate_limit=fetched.rate_limit
+            )
+        _compare(reference, digest, reference.digest)
+        return Head(digest=digest, media_type=media_type, rate_limit=rate_limit)
+
+    def get_manifest(self, reference: Reference, *, deadline: Deadline) -> Fetched:
+        """The manifest of up to 4 MiB. Its digest is *reference*'s, where that has one."""
+
+        def fetch() -> Fetched:
+            path = f"manifests/{reference.identifier}"
+            with self._ask("GET", reference, path, _ACCEPT, deadline) as answer:
+                content = answer.document(MANIFEST_LIMIT)
+                digest = Digest(f"sha256:{hashlib.sha256(content).hexdigest()}")
+                _compare(reference, digest, _stated(answer, reference))
+                _compare(reference, digest, reference.digest)
+                return Fetched(
+                    content=content,
+                    media_type=essence(answer.headers.get("content-type", "")),
+                    digest=digest,
+                    rate_limit=parse_rate_limit(answer.headers),
+                )
+
+        return self._persist(fetch, deadline)
+
+    def open_blob(
+        self, reference: Reference, blob: Descriptor, *, offset: int, deadline: Deadline
+    ) -> BlobAnswer:
+        """*blob* of *reference*'s repository, from *offset* on or, if that cannot be, from 0.
+
+        The registry is asked each time, and never an address it redirected to: those expire.
+        """
+
+        def begin() -> BlobAnswer:
+            path = f"blobs/{blob.digest}"
+            if offset:
+                part = {"Range": f"bytes={offset}-"}
+                answer = self._ask("GET", reference, path, part, deadline, accept=_PARTIAL)
+                if answer.status == HTTPStatus.OK:
+                    return BlobAnswer(answer, start=0, blob=blob)
+                content_range = answer.headers.get("content-range", "")
+                if answer.status == HTTPStatus.PARTIAL_CONTENT and continues(
+                    content_range, start=offset, size=blob.size
+                ):
+                    return BlobAnswer(answer, start=offset, blob=blob)
+                answer.close()
+            return BlobAnswer(self._ask("GET", reference, path, {}, deadline), start=0, blob=blob)
+
+        return self._persist(begin, deadline)
+
+    def close(self) -> None:
+        self._transport.close()
+
+    def _persist(self, ask: Callable[[], T], deadline: Deadline) -> T:
+        return persist(
+            ask, retries=self._retries, budget=self._budget, deadline=deadline, now=self._now
+        )
+
+    def _ask(
+        self,
+        method: str,
+        reference: Reference,
+        path: str,
+        headers: Mapping[str, str],
+        deadline: Deadline,
+        *,
+        accept: frozenset[int] = frozenset({HTTPStatus.OK}),
+    ) -> Answer:
+        """An answer whose status is among *accept*; any other is raised as what it means."""
+        answer = self._ask_as_known(method, reference, path, headers, deadline)
+        rate_limit = parse_rate_limit(answer.headers)
+        if rate_limit is not None and self._observe is not None:
+            self._observe(reference.registry, rate_limit)
+        if answer.status in accept:
+            return answer
+        complaint = answer.complaint()
+        if answer.host != _host(wire_authority(reference.registry)) and answer.status in _EXPIRED:
+            # Said by where the registry sent us: a signature has expired, not a permission.
+            raise RegistryUnavailable(
+                f"{reference}: {answer.host}, a redirect's goal, answers {answer.status}"
+            )
+        raise failure(
+            answer.status,
+            answer.headers,
+            complaint,
+            host=answer.host,
+            what=str(reference),
+            now=self._now(),
+        )
+
+    def _ask_as_known(
+        self,
+        method: str,
+        reference: Reference,
+        path: str,
+        headers: Mapping[str, str],
+        deadline: Deadline,
+    ) -> Answer:
+        """The answer once the registry knows us, or after it did not believe us."""
+        authority = wire_authority(reference.registry)
+        host = _host(authority)
+        # Built from parts that were parsed, so that no text puts a host into it.
+        url = f"https://{authority}/v2/{reference.repository}/{path}"
+        authorization = self._tokens.expected(host, reference.repository, deadline=deadline)
+        # A first token may be missing, and any token may have been revoked: once each.
+        renewals = 2 if authorization is None else 1
+        while True:
+            known = {**headers, "Authorization": authorization} if authorization else headers
+            answer = self._transport.send(method, url, known, deadline=deadline)
+            if answer.status != HTTPStatus.UNAUTHORIZED or answer.host != host or not renewals:
+                return answer
+            renewals -= 1
+            challenges = answer.headers.getlist("www-authenticate")
+            answer.complaint()  # read, so that the connection can be used again
+            authorization = self._tokens.demanded(
+                host,
+                reference.repository,
+                refused=authorization,
+                headers=challenges,
+                deadline=deadline,
+            )
+
+
+def wire_authority(registry: str) -> str:
+    """Host and port under which *registry* is asked; Docker Hub's name is not its address."""
+    return "registry-1.docker.io" if registry == DOCKER_HUB else registry.lower()
+
+
+def _host(authority: str) -> str:
+    return urlsplit(f"//{authority}").hostname or ""
+
+
+def _stated(answer: Answer, reference: Reference) -> Digest | None:
+    text = answer.headers.get("docker-content-digest")
+    try:
+        return None if text is None else Digest(text.strip())
+    except InvalidReference as error:
+        raise DigestMismatch(f"{reference}: Docker-Content-Digest: {error}") from error
+
+
+def _compare(reference: Reference, found: Digest, claimed: Digest | None) -> None:
+    if claimed is not None and claimed != found:
+        raise DigestMismatch(f"{reference}: the manifest is {found}; right is {claimed}")

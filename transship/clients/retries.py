@@ -1,0 +1,89 @@
+"""When the same question is worth asking again at once.
+
+Only what a moment can mend: a longer wait is the event source's, which redelivers.
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+import stamina
+
+from transship.deadline import Deadline
+from transship.errors import RateLimited, RegistryUnavailable
+
+T = TypeVar("T")
+
+# stamina takes no time at all for no limit.
+_SHORTEST = 0.001
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retries:
+    """At most so many *attempts*, with waits that double from *first_wait* and have *jitter*.
+
+    A source that asks for up to *patience* seconds is waited for; a longer time is reported.
+    """
+
+    attempts: int = 4
+    first_wait: float = 0.2
+    longest_wait: float = 4.0
+    jitter: float = 1.0
+    patience: float = 3.0
+
+
+class Budget:
+    """Retries that all requests of a process share, so that an outage is not multiplied.
+
+    As in gRPC's retry throttling: a retry takes one, a success gives back a tenth.
+    https://github.com/grpc/proposal/blob/master/A6-client-retries.md#throttling-retry-attempts-and-hedged-rpcs
+    """
+
+    def __init__(self, limit: float = 20.0, refund: float = 0.1) -> None:
+        self._limit = limit
+        self._refund = refund
+        self._left = limit
+        self._lock = threading.Lock()
+
+    def take(self) -> bool:
+        with self._lock:
+            if self._left < 1:
+                return False
+            self._left -= 1
+            return True
+
+    def give_back(self) -> None:
+        with self._lock:
+            self._left = min(self._limit, self._left + self._refund)
+
+
+def persist(
+    ask: Callable[[], T],
+    *,
+    retries: Retries,
+    budget: Budget,
+    deadline: Deadline,
+    now: Callable[[], datetime],
+) -> T:
+    """What *ask* returns, asked again where an error is worth it."""
+
+    def wait(error: Exception) -> bool | float:
+        seconds: bool | float = isinstance(error, RegistryUnavailable)
+        if isinstance(error, RateLimited) and error.retry_at is not None:
+            asked = (error.retry_at - now()).total_seconds()
+            seconds = asked <= retries.patience and max(asked, 0.0)
+        worth_it = seconds is not False and not deadline.passed
+        return seconds if worth_it and budget.take() else False
+
+    caller = stamina.RetryingCaller(
+        attempts=retries.attempts,
+        timeout=max(deadline.remaining(), _SHORTEST),
+        wait_initial=retries.first_wait,
+        wait_max=retries.longest_wait,
+        wait_jitter=retries.jitter,
+    )
+    answer = caller(wait, ask)
+    budget.give_back()
+    return answer

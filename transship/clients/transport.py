@@ -1,0 +1,147 @@
+"""One HTTP exchange with a registry, along a way that the guard has checked.
+
+Redirects are followed here and not by urllib3: each is checked anew, and a credential never goes to
+another host (the distribution specification: clients MUST NOT forward it).
+"""
+
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urljoin, urlsplit
+
+import urllib3
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    NewConnectionError,
+)
+
+from transship.clients.answer import Answer, unavailable
+from transship.clients.connection import pools
+from transship.clients.egress import Guard, Route
+from transship.deadline import Deadline
+from transship.errors import Refused, RegistryUnavailable
+
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+REDIRECT_LIMIT = 5
+
+# One pool for each address of each host; the least recently used is closed.
+_POOLS = 32
+_CONNECTIONS = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """Seconds for a connection to be made, and for the next bytes to come."""
+
+    connect: float = 5.0
+    read: float = 30.0
+
+
+class Transport:
+    """Safe for use by several threads. *ca_file* adds to the system's certificate authorities."""
+
+    def __init__(
+        self, guard: Guard, *, timeouts: Timeouts | None = None, ca_file: str | None = None
+    ) -> None:
+        self._guard = guard
+        self._timeouts = timeouts or Timeouts()
+        context = ssl.create_default_context()
+        if ca_file is not None:
+            context.load_verify_locations(cafile=ca_file)
+        self._pools = pools(
+            num_pools=_POOLS, maxsize=_CONNECTIONS, block=False, ssl_context=context
+        )
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        *,
+        deadline: Deadline,
+        redirects: int = REDIRECT_LIMIT,
+    ) -> Answer:
+        """The answer to a request without a body, after at most so many *redirects*.
+
+        With none allowed a redirect is itself the answer. The caller closes what it does not read.
+        """
+        # A digest covers the bytes as stored, so nothing may recompress them.
+        headers = {"Accept-Encoding": "identity", **headers}
+        home = _origin(url)
+        routes = self._guard.to_known_host(url)
+        for left in range(redirects, -1, -1):
+            answer = self._try_each(routes, method, url, headers, deadline)
+            location = answer.headers.get("location")
+            if answer.status not in REDIRECTS or location is None or redirects == 0:
+                return answer
+            answer.close()
+            if left == 0:
+                break
+            url = urljoin(url, location)
+            if _origin(url) != home:
+                # Dropped for good: a later redirect home does not bring it back.
+                headers.pop("Authorization", None)
+            routes = self._guard.to_any_host(url)
+        raise Refused("egress", f"{home} redirects more than {redirects} times")
+
+    def _try_each(
+        self,
+        routes: tuple[Route, ...],
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        deadline: Deadline,
+    ) -> Answer:
+        failure: HTTPError | None = None
+        for route in routes:
+            try:
+                return self._send_along(route, method, url, headers, deadline)
+            except (NewConnectionError, ConnectTimeoutError) as error:
+                failure = error
+            except HTTPError as error:
+                raise unavailable(route.server_name, error) from error
+        self._guard.forget(routes[0])
+        assert failure is not None  # noqa: S101 - the guard gives at least one route
+        raise unavailable(routes[0].server_name, failure) from failure
+
+    def _send_along(
+        self,
+        route: Route,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        deadline: Deadline,
+    ) -> Answer:
+        left = deadline.remaining()
+        if left <= 0:
+            raise RegistryUnavailable(f"no time is left to ask {route.server_name}")
+        pool = self._pools.connection_from_host(
+            route.address, route.port, route.scheme, {"server_hostname": route.server_name}
+        )
+        response = pool.urlopen(
+            method,
+            _target(url),
+            headers={**headers, "Host": route.authority},
+            timeout=urllib3.Timeout(
+                total=left, connect=self._timeouts.connect, read=self._timeouts.read
+            ),
+            retries=False,
+            redirect=False,
+            preload_content=False,
+            decode_content=False,
+        )
+        return Answer(response, host=route.server_name, deadline=deadline)
+
+    def close(self) -> None:
+        self._pools.clear()
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}".lower()
+
+
+def _target(url: str) -> str:
+    parts = urlsplit(url)
+    return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
