@@ -1,0 +1,1 @@
+"""One module per event, and the edge: requests in, acknowledgements out."""

@@ -10,7 +10,8 @@
     - ImageTooLarge       more bytes or layers than the configuration allows
     - AccessDenied        a permission is missing; names the grant
     - NoMirror            no mirror serves the image's registry; lists the mirrors there are
-    - Refused             policy says no; names the rule
+    - PublicAccessRefused an organisation's policy forbids a public service
+    - Refused             policy, or the API, says no; names the rule
   * TemporaryError        raise: the event source redelivers with backoff
     - RateLimited         knows when the source may be asked again
     - RegistryUnavailable the registry, or the way to it, failed
@@ -22,11 +23,18 @@
 Whatever is not in this tree is a bug, and is redelivered too.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 
 
 class TransshipError(Exception):
-    """Root of everything below."""
+    """Root of everything below.
+
+    *about* says what the error concerns in an outcome's words (image, service, …): set on the way
+    up, by whoever knows.
+    """
+
+    about: Mapping[str, str] = {}
 
 
 class PermanentError(TransshipError):
@@ -66,6 +74,10 @@ class AccessDenied(PermanentError):
 
 
 class NoMirror(PermanentError):
+    pass
+
+
+class PublicAccessRefused(PermanentError):
     pass
 
 

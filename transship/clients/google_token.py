@@ -1,0 +1,35 @@
+"""Access tokens of the account that a function runs as, for Artifact Registry and REST calls.
+
+google-auth over urllib3: its other transport would load requests.
+"""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import google.auth
+import google.auth.transport.urllib3
+import urllib3
+
+_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
+
+
+def default_token() -> Callable[[], str]:
+    """A function that gives a token that is good for minutes yet.
+
+    Application default credentials; raises google.auth's DefaultCredentialsError where there are
+    none, which says how to make some.
+    """
+    credentials: Any
+    credentials, _ = google.auth.default(scopes=[_SCOPE])
+    # google-auth has no annotations.
+    request: Any = google.auth.transport.urllib3.Request(urllib3.PoolManager())  # type: ignore[no-untyped-call]
+    refreshing = threading.Lock()
+
+    def token() -> str:
+        with refreshing:
+            if not credentials.valid:
+                credentials.refresh(request)
+            return str(credentials.token)
+
+    return token

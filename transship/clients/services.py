@@ -1,0 +1,171 @@
+"""Cloud Run services through the Admin API v2 (google.cloud.run.v2.Services, .Revisions) over gRPC.
+
+gRPC, because a read-modify-write over REST drops the fields that are newer than the library.
+Importing this module loads the Google clients: wiring does so only when a service is needed.
+"""
+
+from collections.abc import Callable, MutableMapping
+
+from google.api_core import exceptions
+from google.api_core.operation import Operation
+from google.cloud import run_v2
+from google.protobuf.field_mask_pb2 import FieldMask
+
+from transship.clients.google_errors import translated
+from transship.clients.run_template import TRACKING_LABEL, serving_container, write_settings
+from transship.clients.run_views import revision_of, service_of
+from transship.errors import Refused, ServiceConflict
+from transship.model.naming import ServiceName, tracking_label
+from transship.model.plan import Wanted
+from transship.model.record import CAUSE_KEY, PREFIX, SCHEMA, SCHEMA_KEY, TRACKS_KEY
+from transship.model.reference import Reference
+from transship.model.service import CLIENT, Revision, Service
+
+_API = "run.googleapis.com"
+_READ_TIMEOUT = 10.0
+# As the client library's own default; the write may have been accepted when it runs out.
+_WRITE_TIMEOUT = 15.0
+# Newest first: the revision of an event that is redelivered is among the last few.
+_LOOK_BACK = 50
+_DEPLOY_GRANT = (
+    "roles/run.developer on the service, roles/iam.serviceAccountUser on its runtime account and"
+    " roles/artifactregistry.reader on the mirror"
+)
+
+
+class CloudRunServices:
+    def __init__(self, services: run_v2.ServicesClient, revisions: run_v2.RevisionsClient) -> None:
+        self._services = services
+        self._revisions = revisions
+
+    def get(self, name: ServiceName) -> Service | None:
+        """The service as the API tells it; None where there is none."""
+        try:
+            with translated(f"get {name}", api=_API, grant="roles/run.developer"):
+                return service_of(self._get(name))
+        except ServiceConflict:
+            return None
+
+    def create(self, wanted: Wanted) -> int:
+        """Ask for a new service; returns the generation to wait for.
+
+        Raises ServiceConflict where one exists meanwhile.
+        """
+        service = run_v2.Service(template=run_v2.RevisionTemplate(containers=[run_v2.Container()]))
+        _write(service, wanted)
+        return self._accept(
+            f"create {wanted.service}",
+            lambda: self._services.create_service(
+                parent=wanted.service.parent,
+                service=service,
+                service_id=wanted.service.service,
+                timeout=_WRITE_TIMEOUT,
+            ),
+        )
+
+    def replace(self, current: Service, wanted: Wanted) -> int:
+        """Ask for a new revision of *current*; returns the generation to wait for.
+
+        Raises ServiceConflict where somebody else wrote since *current* was read.
+        """
+        service = _document(current)
+        mask = _write(service, wanted)
+        return self._update(current, service, mask)
+
+    def retrack(self, current: Service, tracks: Reference | None) -> int:
+        """Change what *current* tracks, without a new revision."""
+        service = _document(current)
+        _track(service, tracks)
+        service.client = CLIENT
+        return self._update(current, service, ["annotations", "client", "labels"])
+
+    def revision(self, name: ServiceName, revision: str) -> Revision | None:
+        try:
+            with translated(f"get revision {revision}", api=_API, grant="roles/run.developer"):
+                return revision_of(
+                    self._revisions.get_revision(
+                        name=f"{name}/revisions/{revision}", timeout=_READ_TIMEOUT
+                    )
+                )
+        except ServiceConflict:
+            return None
+
+    def revision_caused_by(self, name: ServiceName, event_id: str) -> Revision | None:
+        """The revision that the event made, among the newest; its outcome may be unpublished."""
+        request = run_v2.ListRevisionsRequest(parent=str(name), page_size=_LOOK_BACK)
+        with translated(f"list revisions of {name}", api=_API, grant="roles/run.developer"):
+            page = next(self._revisions.list_revisions(request, timeout=_READ_TIMEOUT).pages)
+        caused = (r for r in page.revisions if r.annotations.get(CAUSE_KEY) == event_id)
+        found = next(caused, None)
+        return revision_of(found) if found else None
+
+    def _get(self, name: ServiceName) -> run_v2.Service:
+        return self._services.get_service(name=str(name), timeout=_READ_TIMEOUT)
+
+    def _update(self, current: Service, service: run_v2.Service, mask: list[str]) -> int:
+        request = run_v2.UpdateServiceRequest(
+            service=service, update_mask=FieldMask(paths=sorted(mask))
+        )
+        doing = f"update {current.name}"
+        try:
+            return self._accept(
+                doing, lambda: self._services.update_service(request, timeout=_WRITE_TIMEOUT)
+            )
+        except Refused:
+            # Which code a stale etag gets is not documented for this API (AIP-154 asks for
+            # ABORTED). A refusal of a service that has changed meanwhile is taken as a conflict.
+            now = self.get(current.name)
+            if now is None or now.etag != current.etag:
+                raise ServiceConflict(f"{doing}: changed meanwhile") from None
+            raise
+
+    def _accept(self, doing: str, call: Callable[[], Operation]) -> int:
+        with translated(doing, api=_API, grant=_DEPLOY_GRANT):
+            try:
+                operation = call()
+            except exceptions.FailedPrecondition as error:
+                raise Refused(_API, f"{doing}: {error.message}") from error
+        # The operation itself is not waited for: whoever comes after a crash has only the service
+        # to look at, so everybody looks at the service.
+        return int(operation.metadata.generation) if operation.metadata else 0
+
+
+def _document(current: Service) -> run_v2.Service:
+    """A copy of what was read, etag included, to be changed and written back."""
+    service = run_v2.Service()
+    run_v2.Service.copy_from(service, current.document)
+    return service
+
+
+def _write(service: run_v2.Service, wanted: Wanted) -> list[str]:
+    """Put *wanted* into *service*; returns the mask that covers all of it."""
+    # A name that is kept would be "Revision named ... with different configuration already
+    # exists": https://github.com/googleapis/google-cloud-python/issues/11870
+    service.template.revision = ""
+    serving_container(service).image = str(wanted.image.untagged())
+    write_settings(service, wanted.settings)
+    record = wanted.record.annotations()
+    _annotate(service.template.annotations, record)
+    _annotate(service.annotations, record)
+    _track(service, wanted.tracks)
+    service.client = CLIENT
+    ingress = ["ingress"] if wanted.settings.ingress is not None else []
+    return ["annotations", "client", "labels", "template", *ingress]
+
+
+def _annotate(annotations: MutableMapping[str, str], record: dict[str, str]) -> None:
+    """Replace transship's annotations, and keep everybody else's."""
+    for key in [key for key in annotations if key.startswith(PREFIX) and key != TRACKS_KEY]:
+        del annotations[key]
+    annotations.update(record)
+
+
+def _track(service: run_v2.Service, tracks: Reference | None) -> None:
+    """One label per tracked repository, to find the service by; the annotation says the tag."""
+    for key in [key for key in service.labels if TRACKING_LABEL.fullmatch(key)]:
+        del service.labels[key]
+    service.annotations.pop(TRACKS_KEY, None)
+    service.annotations[SCHEMA_KEY] = SCHEMA
+    if tracks is not None:
+        service.labels[tracking_label(tracks.name)] = ""
+        service.annotations[TRACKS_KEY] = str(tracks)

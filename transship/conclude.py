@@ -1,0 +1,97 @@
+"""Turn the end of a rollout into the one outcome of its event, however often it is asked.
+
+Only what the cloud's records say is believed: the service's condition, its traffic read back, and
+the cause that stands on each revision.
+"""
+
+from transship import rollout
+from transship.model import report
+from transship.model.outcome import Outcome
+from transship.model.plan import CreateService, NewRevision, SetPublic, is_applied
+from transship.model.reason import Reason
+from transship.model.request import Deploy
+from transship.model.service import Service, State
+from transship.ports import Access, CloudRun
+from transship.rollout import Landed, set_public
+
+
+def conclude(deploy: Deploy, landed: Landed, seen: Service | None, cloud_run: CloudRun) -> Outcome:
+    """Wait until Cloud Run has done what *landed* says, and tell what came of it.
+
+    *seen* is the service as it was read before. Raises DeployPending at the deadline.
+    """
+    if landed.kept is not None:
+        return _kept(deploy, landed.kept, cloud_run)
+    service = rollout.watch(
+        cloud_run.services,
+        deploy.service,
+        landed.generation,
+        seen=seen,
+        deadline=cloud_run.deadline,
+        sleep=cloud_run.sleep,
+    )
+    ours = is_applied(deploy, service)
+    made = any(isinstance(change, CreateService | NewRevision) for change in landed.changes)
+    if made and not ours:
+        # Overtaken while we watched: our revision still tells what became of it.
+        return _kept(deploy, Reason.SUPERSEDED, cloud_run)
+    if ours and service.condition.state is State.FAILED:
+        revision = cloud_run.services.revision(deploy.service, service.latest_created)
+        return report.failed(deploy, service, revision)
+    if service.is_pinned and not service.serves_latest:
+        return report.unchanged(deploy, Reason.OPERATOR_HOLD)
+    detail, public = landed.detail, None
+    if deploy.public is not None:
+        public, detail = _accessible(deploy, deploy.public, landed, cloud_run.access)
+    record = service.record
+    reason = record.reason if ours and record else _reason(landed)
+    return report.deployed(
+        deploy,
+        service,
+        reason,
+        changed=ours or bool(landed.changes),
+        record=record,
+        public=public,
+        detail=detail,
+    )
+
+
+def _kept(deploy: Deploy, reason: Reason, cloud_run: CloudRun) -> Outcome:
+    """The service was left alone. A newer request may have come after this one had been applied:
+    then the revision that it made repeats its outcome.
+    """
+    if reason is Reason.SUPERSEDED:
+        revision = cloud_run.services.revision_caused_by(deploy.service, deploy.event_id)
+        service = cloud_run.services.get(deploy.service) if revision else None
+        if revision and service and revision.record:
+            if revision.condition.state is State.FAILED:
+                return report.failed(deploy, service, revision)
+            return report.deployed(
+                deploy,
+                service,
+                revision.record.reason,
+                changed=True,
+                record=revision.record,
+                revision=revision.name,
+                detail="superseded since",
+            )
+    return report.unchanged(deploy, reason)
+
+
+def _accessible(deploy: Deploy, asked: bool, landed: Landed, access: Access) -> tuple[bool, str]:
+    """How the service stands, and why not as asked.
+
+    A crash may have come between the revision and its access: whoever has not just planned the
+    access looks again.
+    """
+    planned = [change for change in landed.changes if isinstance(change, SetPublic)]
+    if planned:
+        return (not asked if landed.detail else asked), landed.detail
+    if landed.changes or access.is_public(deploy.service) == asked:
+        return asked, ""
+    detail = set_public(SetPublic(service=deploy.service, public=asked), access)
+    return (not asked if detail else asked), detail
+
+
+def _reason(landed: Landed) -> str:
+    return (landed.changes[0].reason if landed.changes else Reason.UP_TO_DATE).value

@@ -1,0 +1,138 @@
+"""The messages that people and programs publish, a tagged union on ``kind``.
+
+The fields of a deploy have the names of ``gcloud run deploy``'s flags. docs/messages.schema.json is
+generated from here.
+"""
+
+import difflib
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from transship.errors import InvalidEvent
+
+# Ten fields of text and a thousand environment variables are below this; Pub/Sub allows 10 MB.
+MESSAGE_LIMIT = 256 * 1024
+
+Instances = Annotated[int, Meta(ge=0, le=1000)]
+EnvName = Annotated[
+    str, Meta(min_length=1, max_length=1024, pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*\Z")
+]
+Label = Annotated[str, Meta(max_length=63, pattern=r"^[a-z0-9_-]*\Z")]
+LabelKey = Annotated[str, Meta(min_length=1, max_length=63, pattern=r"^[a-z][a-z0-9_-]*\Z")]
+
+
+class DeployRequest(
+    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="deploy"
+):
+    """Make a service run an image.
+
+    What is absent is left as it is on an existing service, and has transship's default on a new
+    one; ``null`` is not absent and is refused.
+    """
+
+    image: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=1024,
+            description="an image as Docker writes it",
+            examples=["nginx:1.27", "docker.io/dockersamples/static-site"],
+        ),
+    ]
+    service: str | UnsetType = UNSET
+    project: str | UnsetType = UNSET
+    region: str | UnsetType = UNSET
+
+    allow_unauthenticated: bool | UnsetType = UNSET
+    args: list[str] | UnsetType = UNSET
+    command: list[str] | UnsetType = UNSET
+    concurrency: Annotated[int, Meta(ge=1, le=1000)] | UnsetType = UNSET
+    cpu: str | int | float | UnsetType = UNSET
+    env_vars: dict[EnvName, str] | UnsetType = UNSET
+    ingress: Literal["all", "internal", "internal-and-cloud-load-balancing"] | UnsetType = UNSET
+    labels: dict[LabelKey, Label] | UnsetType = UNSET
+    max_instances: Annotated[int, Meta(ge=1, le=1000)] | UnsetType = UNSET
+    memory: str | UnsetType = UNSET
+    min_instances: Instances | UnsetType = UNSET
+    port: Annotated[int, Meta(ge=1, le=65535)] | UnsetType = UNSET
+    remove_env_vars: list[EnvName] | UnsetType = UNSET
+    service_account: str | UnsetType = UNSET
+    timeout: str | int | UnsetType = UNSET
+    update_env_vars: dict[EnvName, str] | UnsetType = UNSET
+
+    track: bool = True
+    adopt: bool = False
+    dry_run: bool = False
+    requested_at: Annotated[datetime, Meta(tz=True)] | UnsetType = UNSET
+
+
+Message = DeployRequest
+
+KINDS: dict[str, type[Struct]] = {"deploy": DeployRequest}
+
+
+def decode_message(data: bytes) -> Message:
+    """The message in *data*, UTF-8 JSON; ``kind`` is ``deploy`` where it is absent.
+
+    Raises InvalidEvent, which names the field and what would be right.
+
+    >>> decode_message(b'{"image": "nginx"}').image
+    'nginx'
+    >>> decode_message(b'{"image": 5}')
+    Traceback (most recent call last):
+    transship.errors.InvalidEvent: Expected `str`, got `int` - at `$.image`
+    """
+    if len(data) > MESSAGE_LIMIT:
+        raise InvalidEvent(f"the message has {len(data)} bytes, over {MESSAGE_LIMIT}")
+    if not data.strip():
+        raise InvalidEvent('the message is empty; right is for example {"image": "nginx:1.27"}')
+    try:
+        document = msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidEvent(f"the message is not JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise InvalidEvent(f"Expected `object`, got `{_json_type(document)}` - at `$`")
+    kind = document.setdefault("kind", "deploy")
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise InvalidEvent(
+            f"unknown kind {kind!r}; right is one of {', '.join(KINDS)} - at `$.kind`"
+        )
+    try:
+        return msgspec.convert(document, type=Message)
+    except msgspec.ValidationError as error:
+        raise InvalidEvent(f"{error}{_meant(document, KINDS[kind])}") from error
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of Message, for editors and CI."""
+    schema = msgspec.json.encode(msgspec.json.schema(Message))
+    # Python's `$` lets a trailing newline through and JSON Schema's does not know `\\Z`.
+    document: dict[str, Any] = msgspec.json.decode(schema.replace(b"\\\\Z", b"$"))
+    return document
+
+
+def _meant(document: dict[str, Any], message: type[Struct]) -> str:
+    """A hint for the first unknown field; empty where there is none."""
+    known = [*message.__struct_fields__, "kind"]
+    for key in document:
+        if key not in known and (near := difflib.get_close_matches(key, known, n=1)):
+            return f"; did you mean `{near[0]}`?"
+    return ""
+
+
+_JSON_TYPES = {
+    type(None): "null",
+    bool: "bool",
+    int: "int",
+    float: "float",
+    str: "str",
+    list: "array",
+    dict: "object",
+}
+
+
+def _json_type(value: object) -> str:
+    return _JSON_TYPES.get(type(value), type(value).__name__)

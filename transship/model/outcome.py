@@ -1,0 +1,103 @@
+"""What is published at the end of each event: one CloudEvent, in the words of the logs."""
+
+from datetime import datetime
+from typing import Any, ClassVar
+
+import msgspec
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """*event_id* is the causing event's; the outcome's own id follows from it."""
+
+    type: ClassVar[str] = ""
+
+    event_id: str
+    image: str = ""
+    service: str = ""
+    project: str = ""
+    region: str = ""
+    reason: str = ""
+    detail: str = ""
+
+    @property
+    def id(self) -> str:
+        """The same for every redelivery of the event, so that consumers can drop duplicates."""
+        return f"{self.event_id}.outcome"
+
+    def fields(self) -> dict[str, Any]:
+        """For the log: exactly the names of the outcome."""
+        data: dict[str, Any] = msgspec.to_builtins(self)
+        return data
+
+
+class Deployed(Outcome, frozen=True, kw_only=True):
+    """The service runs the image and serves it; *changed* says whether this event made it so."""
+
+    type: ClassVar[str] = "dev.transship.deployed.v1"
+
+    changed: bool
+    index_digest: str = ""
+    child_digest: str = ""
+    revision: str = ""
+    url: str = ""
+    resolved_by: str = ""
+    mirror_agrees: bool | None = None
+    public: bool | None = None
+    blobs: int = 0
+    bytes: int = 0
+    seconds: float = 0.0
+
+
+class Failed(Outcome, frozen=True, kw_only=True):
+    """The image was deployed and never became ready; traffic stays where it was."""
+
+    type: ClassVar[str] = "dev.transship.failed.v1"
+
+    index_digest: str = ""
+    child_digest: str = ""
+    revision: str = ""
+    condition: str = ""
+    message: str = ""
+    log_url: str = ""
+    serving: str = ""
+
+
+class Unchanged(Outcome, frozen=True, kw_only=True):
+    """Nothing was done, and *reason* says why: superseded, held, …; *clear* says what to do."""
+
+    type: ClassVar[str] = "dev.transship.unchanged.v1"
+
+    clear: str = ""
+
+
+class Planned(Outcome, frozen=True, kw_only=True):
+    """A dry run: what would be done, in order."""
+
+    type: ClassVar[str] = "dev.transship.planned.v1"
+
+    index_digest: str = ""
+    plan: tuple[str, ...] = ()
+
+
+class Rejected(Outcome, frozen=True, kw_only=True):
+    """The request can never succeed as it is; *reason* names the field or rule."""
+
+    type: ClassVar[str] = "dev.transship.rejected.v1"
+
+    error: str
+    rule: str = ""
+
+
+def cloud_event(outcome: Outcome, *, source: str, time: datetime) -> dict[str, Any]:
+    """The outcome as a structured CloudEvent (CloudEvents 1.0, JSON format)."""
+    where = f"projects/{outcome.project}/locations/{outcome.region}/services/{outcome.service}"
+    return {
+        "specversion": "1.0",
+        "id": outcome.id,
+        "source": source,
+        "type": type(outcome).type,
+        "time": time.isoformat(),
+        **({"subject": where} if outcome.service else {}),
+        "datacontenttype": "application/json",
+        "data": outcome.fields(),
+    }

@@ -1,0 +1,224 @@
+"""Which changes make a service what a deploy request asks for: facts in, a list out.
+
+What nobody named is kept: the traffic split, revision tags, sidecars, every other setting.
+"""
+
+from dataclasses import dataclass, replace
+
+from transship.errors import Refused
+from transship.model.digest import Digest
+from transship.model.naming import ServiceName, tracking_label
+from transship.model.policy import refuse_target
+from transship.model.reason import Reason
+from transship.model.record import Proof, Record
+from transship.model.reference import Reference
+from transship.model.request import Deploy
+from transship.model.service import CLIENT, Service, State
+from transship.model.settings import Settings, pairs
+
+# Cloud Run gives a container this port to listen on when nobody says otherwise.
+# https://cloud.google.com/run/docs/container-contract#port
+DEFAULT_PORT = 8080
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """The state that a request asks for; *image* is pinned to the child and in the mirror."""
+
+    service: ServiceName
+    image: Reference
+    settings: Settings
+    record: Record
+    tracks: Reference | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateService:
+    wanted: Wanted
+    reason: Reason = Reason.NEW_SERVICE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRevision:
+    """Replace the image and the named settings of *current*'s template, and nothing else of it."""
+
+    current: Service
+    wanted: Wanted
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retrack:
+    """Change what *current* tracks; no new revision."""
+
+    current: Service
+    tracks: Reference | None
+    reason: Reason = Reason.NEW_TRACKING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetPublic:
+    service: ServiceName
+    public: bool
+    reason: Reason = Reason.NEW_ACCESS
+
+
+Change = CreateService | NewRevision | Retrack | SetPublic
+
+
+def refuse_foreign(deploy: Deploy, current: Service | None) -> None:
+    """Raises Refused where *current* is not transship's to change."""
+    if current is None:
+        return
+    refuse_target(current.labels, current.annotations, is_function=current.is_function)
+    if not current.is_ours and not deploy.adopt:
+        raise Refused(
+            "adopt",
+            f"{current.name.service} exists and transship does not track it; right is another"
+            ' service, or "adopt": true where policy allows it',
+        )
+
+
+def is_applied(deploy: Deploy, current: Service | None) -> bool:
+    """This very event made the newest revision: it is being redelivered."""
+    record = current.record if current else None
+    return record is not None and record.cause == deploy.event_id
+
+
+def standing(deploy: Deploy, current: Service | None) -> Reason | None:
+    """Why *deploy* must leave *current* as it is; None where it need not."""
+    if current is None:
+        return None
+    record = current.record
+    # The event id settles a tie, so that two messages of one instant end in one state everywhere.
+    if record is not None and (deploy.requested_at, deploy.event_id) < (
+        record.requested_at,
+        record.cause,
+    ):
+        return Reason.SUPERSEDED
+    if current.is_pinned:
+        return Reason.OPERATOR_HOLD
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What an image turned out to be: proved by a pull, or recorded when it was pulled before."""
+
+    index: Digest | None
+    child: Digest
+    resolved_by: str
+    exposed_ports: tuple[int, ...] = ()
+    proof: Proof
+
+
+def recorded(resolved: Digest, resolved_by: str, current: Service | None) -> Found:
+    """What is known of *resolved* without a pull; its child where it was deployed before."""
+    record = current.record if current else None
+    if record is not None and resolved in (record.index, record.child):
+        return Found(
+            index=record.index, child=record.child, resolved_by=resolved_by, proof=record.pulled
+        )
+    nothing = Proof(blobs=0, bytes=0, seconds=0.0)
+    return Found(index=None, child=resolved, resolved_by=resolved_by, proof=nothing)
+
+
+def want(deploy: Deploy, found: Found, mirrored: Reference, current: Service | None) -> Wanted:
+    """*mirrored* is the image in the mirror, by tag."""
+    settings = wanted_settings(deploy, current, found.exposed_ports)
+    return Wanted(
+        service=deploy.service,
+        image=mirrored.pin(found.child),
+        settings=settings,
+        record=Record(
+            image=deploy.image,
+            index=found.index,
+            child=found.child,
+            cause=deploy.event_id,
+            requested_at=deploy.requested_at,
+            asked_for=settings.fingerprint(),
+            resolved_by=found.resolved_by,
+            pulled=found.proof,
+        ),
+        # Only a tag moves.
+        tracks=deploy.image.unpinned() if deploy.track and deploy.image.tag else None,
+    )
+
+
+def wanted_settings(
+    deploy: Deploy, current: Service | None, exposed_ports: tuple[int, ...]
+) -> Settings:
+    """What *deploy* names, merged with what *current* has where merging was asked for."""
+    before = current.settings if current else Settings()
+    settings = deploy.settings
+    if deploy.update_env_vars or deploy.remove_env_vars:
+        merged = {**dict(before.env_vars or ()), **deploy.update_env_vars}
+        left = {k: v for k, v in merged.items() if k not in deploy.remove_env_vars}
+        settings = replace(settings, env_vars=pairs(left))
+    if settings.labels is not None:
+        settings = replace(
+            settings, labels=pairs({**dict(before.labels or ()), **dict(settings.labels)})
+        )
+    if current is None:
+        port = exposed_ports[0] if len(exposed_ports) == 1 else DEFAULT_PORT
+        settings = settings.over(replace(deploy.defaults, port=port))
+    return settings
+
+
+def plan_deploy(
+    deploy: Deploy, wanted: Wanted, current: Service | None, *, public: bool | None
+) -> list[Change]:
+    """The changes that make *current* what *deploy* asks for; ``[]`` where it is so already.
+
+    *public* is how the service stands; it only matters where the request names it.
+    """
+    changes: list[Change] = []
+    if current is None:
+        changes.append(CreateService(wanted=because(wanted, Reason.NEW_SERVICE)))
+    elif reason := _new_revision(wanted, current):
+        changes.append(NewRevision(current=current, wanted=because(wanted, reason), reason=reason))
+    elif not tracking_holds(wanted.tracks, current):
+        changes.append(Retrack(current=current, tracks=wanted.tracks))
+    if deploy.public is not None and deploy.public != bool(public):
+        changes.append(SetPublic(service=wanted.service, public=deploy.public))
+    return changes
+
+
+def because(wanted: Wanted, reason: Reason) -> Wanted:
+    """Recorded, so that a redelivery can publish the same outcome again."""
+    return replace(wanted, record=replace(wanted.record, reason=reason.value))
+
+
+def _new_revision(wanted: Wanted, current: Service) -> Reason | None:
+    if not runs_wanted(wanted, current) or current.condition.state is State.FAILED:
+        return Reason.NEW_IMAGE
+    if differing(wanted.settings, current):
+        return Reason.NEW_SETTINGS
+    return None
+
+
+def runs_wanted(wanted: Wanted, current: Service) -> bool:
+    """Services made by others may run the index's digest; ours run the child's."""
+    return (
+        current.image is not None
+        and current.image.name == wanted.image.name
+        and current.runs(wanted.record.child, wanted.record.index)
+    )
+
+
+def differing(settings: Settings, current: Service) -> list[str]:
+    """The named settings that *current* has otherwise.
+
+    Cloud Run may normalise in a way that is not known here. So the same settings, asked for again
+    while nobody else has written in between, differ in nothing.
+    """
+    record = current.record
+    if record and current.client == CLIENT and record.asked_for == settings.fingerprint():
+        return []
+    return settings.differences(current.settings)
+
+
+def tracking_holds(tracks: Reference | None, current: Service) -> bool:
+    if tracks is None:
+        return current.tracks is None
+    return current.tracks == tracks and tracking_label(tracks.name) in current.labels

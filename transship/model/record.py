@@ -1,0 +1,94 @@
+"""What transship writes on a service and its revisions: the cloud's records are the state.
+
+Template annotations become the revision's: immutable and listable. The newest also stands on the
+service, written in the same update. The prefixes run.googleapis.com, cloud.googleapis.com,
+serving.knative.dev and autoscaling.knative.dev are refused by the API
+(google.cloud.run.v2 Service.annotations).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
+
+import msgspec
+
+from transship.errors import InvalidReference
+from transship.model.digest import Digest
+from transship.model.reference import Reference, parse_reference
+
+PREFIX = "transship.dev/"
+SCHEMA = "1"
+SCHEMA_KEY = f"{PREFIX}schema"
+TRACKS_KEY = f"{PREFIX}tracks"
+CAUSE_KEY = f"{PREFIX}cause"
+
+UPSTREAM, MIRROR = "upstream", "mirror"
+
+
+class Proof(msgspec.Struct, frozen=True, kw_only=True):
+    """What the pull of an image hashed, and whether the mirror's tag says the same digest."""
+
+    blobs: int
+    bytes: int
+    seconds: float
+    mirror_agrees: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """The lineage of one deploy: tag, index, child, cause and request time.
+
+    ``image`` is what was asked for, at the upstream; ``asked_for`` the fingerprint of the settings
+    that were named; ``index`` is None for an image that is a single manifest.
+    """
+
+    image: Reference
+    index: Digest | None
+    child: Digest
+    cause: str
+    requested_at: datetime
+    asked_for: str
+    resolved_by: str = UPSTREAM
+    reason: str = ""
+    pulled: Proof
+
+    def annotations(self) -> dict[str, str]:
+        return {
+            SCHEMA_KEY: SCHEMA,
+            f"{PREFIX}image": str(self.image),
+            f"{PREFIX}index": str(self.index or ""),
+            f"{PREFIX}child": str(self.child),
+            CAUSE_KEY: self.cause,
+            f"{PREFIX}requested-at": self.requested_at.isoformat(),
+            f"{PREFIX}asked-for": self.asked_for,
+            f"{PREFIX}resolved-by": self.resolved_by,
+            f"{PREFIX}reason": self.reason,
+            f"{PREFIX}pulled": msgspec.json.encode(self.pulled).decode(),
+        }
+
+    @classmethod
+    def read(cls, annotations: Mapping[str, str]) -> Self | None:
+        """The record in *annotations*; None where it is missing, or broken by another hand."""
+        try:
+            index = annotations[f"{PREFIX}index"]
+            return cls(
+                image=parse_reference(annotations[f"{PREFIX}image"]),
+                index=Digest(index) if index else None,
+                child=Digest(annotations[f"{PREFIX}child"]),
+                cause=annotations[CAUSE_KEY],
+                requested_at=_aware(annotations[f"{PREFIX}requested-at"]),
+                asked_for=annotations[f"{PREFIX}asked-for"],
+                resolved_by=annotations[f"{PREFIX}resolved-by"],
+                reason=annotations[f"{PREFIX}reason"],
+                pulled=msgspec.json.decode(annotations[f"{PREFIX}pulled"], type=Proof),
+            )
+        except (KeyError, ValueError, InvalidReference, msgspec.DecodeError):
+            return None
+
+
+def _aware(text: str) -> datetime:
+    time = datetime.fromisoformat(text)
+    if time.tzinfo is None:
+        raise ValueError(f"no time zone: {text!r}")
+    return time

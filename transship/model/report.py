@@ -1,0 +1,110 @@
+"""The outcome of a deploy, from the records that the cloud keeps: the same however often asked."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from transship.model.outcome import Deployed, Failed, Outcome, Planned, Unchanged
+from transship.model.plan import (
+    Change,
+    CreateService,
+    NewRevision,
+    Retrack,
+    SetPublic,
+    Wanted,
+    differing,
+)
+from transship.model.reason import Reason
+from transship.model.record import Record
+from transship.model.request import Deploy
+from transship.model.service import Revision, Service, State
+
+
+def about(deploy: Deploy) -> dict[str, Any]:
+    """What every outcome says."""
+    return {
+        "event_id": deploy.event_id,
+        "image": str(deploy.image),
+        "service": deploy.service.service,
+        "project": deploy.service.project,
+        "region": deploy.service.region,
+    }
+
+
+def unchanged(deploy: Deploy, reason: Reason, detail: str = "") -> Unchanged:
+    return Unchanged(**about(deploy), reason=reason.value, clear=reason.help, detail=detail)
+
+
+def deployed(
+    deploy: Deploy,
+    service: Service,
+    reason: str,
+    *,
+    changed: bool,
+    record: Record | None,
+    revision: str = "",
+    public: bool | None = None,
+    detail: str = "",
+) -> Deployed:
+    return Deployed(
+        **about(deploy),
+        **_lineage(record),
+        changed=changed,
+        reason=reason,
+        detail=detail,
+        revision=revision or service.latest_ready,
+        url=service.uri,
+        public=public,
+        mirror_agrees=record.pulled.mirror_agrees if record else None,
+        resolved_by=record.resolved_by if record else "",
+        blobs=record.pulled.blobs if record else 0,
+        bytes=record.pulled.bytes if record else 0,
+        seconds=record.pulled.seconds if record else 0.0,
+    )
+
+
+def failed(deploy: Deploy, service: Service, revision: Revision | None) -> Failed:
+    """Of the revision's own condition where it has one, which says more than the service's."""
+    at_fault = revision.condition if revision else service.condition
+    condition = at_fault if at_fault.state is State.FAILED else service.condition
+    record = revision.record if revision else service.record
+    return Failed(
+        **about(deploy),
+        **_lineage(record),
+        reason="never_ready",
+        revision=revision.name if revision else service.latest_created,
+        condition=condition.reason,
+        message=condition.message,
+        log_url=revision.log_uri if revision else "",
+        serving=service.latest_ready,
+    )
+
+
+def planned(deploy: Deploy, changes: Sequence[Change], wanted: Wanted) -> Outcome:
+    return Planned(
+        **about(deploy),
+        index_digest=str(wanted.record.index or wanted.record.child),
+        plan=tuple(describe(change) for change in changes),
+    )
+
+
+def describe(change: Change) -> str:
+    """One line for people."""
+    match change:
+        case CreateService():
+            return f"create {change.wanted.service} with {change.wanted.image}"
+        case NewRevision():
+            names = ", ".join(differing(change.wanted.settings, change.current)) or "no setting"
+            return (
+                f"make a revision of {change.current.name} with {change.wanted.image};"
+                f" changing {names}"
+            )
+        case Retrack():
+            return f"let {change.current.name} track {change.tracks or 'nothing'}"
+        case SetPublic():
+            return f"{'let' if change.public else 'do not let'} everybody invoke {change.service}"
+
+
+def _lineage(record: Record | None) -> dict[str, str]:
+    if record is None:
+        return {}
+    return {"index_digest": str(record.index or ""), "child_digest": str(record.child)}

@@ -1,0 +1,136 @@
+"""A Cloud Run service as transship sees it: what decisions are made from, and nothing else."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from transship.errors import InvalidReference
+from transship.model.digest import Digest
+from transship.model.naming import ServiceName
+from transship.model.record import SCHEMA_KEY, TRACKS_KEY, Record
+from transship.model.reference import Reference, parse_reference
+from transship.model.settings import Settings
+
+# google.cloud.run.v2: Service.client, "arbitrary identifier for the API client".
+CLIENT = "transship"
+
+_ALL = 100
+
+
+class State(StrEnum):
+    """google.cloud.run.v2 Condition.State, as far as a decision needs it."""
+
+    WORKING = "working"
+    READY = "ready"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    state: State
+    reason: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """A part of the traffic; *revision* is the short name, None means the latest ready one."""
+
+    percent: int
+    revision: str | None = None
+    tag: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Container:
+    name: str
+    # None where another hand wrote something that is not a reference.
+    image: Reference | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """*name* is the short one; *log_uri* opens its log in the console."""
+
+    name: str
+    condition: Condition
+    log_uri: str
+    annotations: Mapping[str, str]
+
+    @property
+    def record(self) -> Record | None:
+        return Record.read(self.annotations)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """*asked_traffic* is what was set, *traffic* what is true (``traffic_statuses``).
+
+    *document* is what the API said, kept so that a write loses no field that is unknown here.
+    """
+
+    name: ServiceName
+    etag: str
+    generation: int
+    observed_generation: int
+    reconciling: bool
+    condition: Condition
+    client: str
+    containers: tuple[Container, ...]
+    settings: Settings
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    template_annotations: Mapping[str, str]
+    asked_traffic: tuple[Share, ...]
+    traffic: tuple[Share, ...]
+    latest_created: str
+    latest_ready: str
+    uri: str
+    is_function: bool = False
+    document: object = field(repr=False, compare=False, default=None)
+
+    @property
+    def record(self) -> Record | None:
+        """Of the newest revision; the service's own copy may have been dropped by another hand."""
+        return Record.read(self.template_annotations) or Record.read(self.annotations)
+
+    @property
+    def is_ours(self) -> bool:
+        return SCHEMA_KEY in self.annotations or SCHEMA_KEY in self.template_annotations
+
+    @property
+    def tracks(self) -> Reference | None:
+        try:
+            return parse_reference(self.annotations.get(TRACKS_KEY, ""))
+        except InvalidReference:
+            return None
+
+    @property
+    def image(self) -> Reference | None:
+        """Of the container that serves requests, which Cloud Run's API lists by its port."""
+        return self.containers[0].image if self.containers else None
+
+    @property
+    def settled(self) -> bool:
+        """Cloud Run has finished with the newest generation, well or badly."""
+        return not self.reconciling and self.observed_generation >= self.generation
+
+    @property
+    def is_pinned(self) -> bool:
+        """New revisions would get no traffic, because somebody said so."""
+        return not any(
+            share.revision is None and share.percent == _ALL
+            for share in self.asked_traffic or (Share(percent=_ALL),)
+        )
+
+    @property
+    def serves_latest(self) -> bool:
+        """The public share really is at the newest revision: traffic read back, not as asked."""
+        return self.latest_ready == self.latest_created and any(
+            share.percent == _ALL and share.revision in (None, self.latest_created)
+            for share in self.traffic
+        )
+
+    def runs(self, *digests: Digest | None) -> bool:
+        """The newest revision was asked to run one of *digests* (an index, or its child)."""
+        return self.image is not None and self.image.digest in [d for d in digests if d]

@@ -1,0 +1,61 @@
+"""What a deploy may touch: the ports that the clients fill, and nothing else."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from transship.deadline import Deadline
+from transship.model.naming import ServiceName
+from transship.model.plan import Found, Wanted
+from transship.model.reference import Reference
+from transship.model.service import Revision, Service
+from transship.resolve import Registry
+
+Sleep = Callable[[float], None]
+
+# Pulls an image (in the mirror, by digest) and proves every byte; the text is who resolved it.
+Prove = Callable[[Reference, str], Found]
+
+
+class Services(Protocol):
+    """The part of the Cloud Run Admin API that a rollout needs; writes return the generation."""
+
+    def get(self, name: ServiceName) -> Service | None: ...
+    def create(self, wanted: Wanted) -> int: ...
+    def replace(self, current: Service, wanted: Wanted) -> int: ...
+    def retrack(self, current: Service, tracks: Reference | None) -> int: ...
+
+
+class Revisions(Protocol):
+    def revision(self, name: ServiceName, revision: str) -> Revision | None: ...
+    def revision_caused_by(self, name: ServiceName, event_id: str) -> Revision | None: ...
+
+
+class Access(Protocol):
+    """Who may invoke a service."""
+
+    def is_public(self, name: ServiceName) -> bool: ...
+    def set_public(self, name: ServiceName, *, public: bool) -> None: ...
+
+
+class ServicesAndRevisions(Services, Revisions, Protocol):
+    """Both are one API's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloudRun:
+    """And until when."""
+
+    services: ServicesAndRevisions
+    access: Access
+    deadline: Deadline
+    sleep: Sleep = time.sleep
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts(CloudRun):
+    """Everything that a deploy may touch."""
+
+    registry: Registry
+    prove: Prove

@@ -1,0 +1,150 @@
+"""Which client is made from which settings; the only module that knows the local stack exists.
+
+Everything is made when it is first needed: the Google clients cost 300 ms and are loaded by the
+events that deploy, never by those that end in "nothing to do".
+"""
+
+from collections.abc import Callable
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
+
+from transship.clients.egress import Guard
+from transship.clients.registry import RegistryClient
+from transship.clients.tokens import Login
+from transship.config import Config
+from transship.deadline import Deadline
+from transship.model.outcome import Outcome
+from transship.model.plan import Found
+from transship.model.reference import Reference
+from transship.ports import Parts
+from transship.pull import Limits
+from transship.shared_pulls import SharedPulls
+from transship.warm import warm
+
+if TYPE_CHECKING:
+    from transship.clients.access import CloudRunAccess
+    from transship.clients.services import CloudRunServices
+    from transship.clients.topics import Topics
+
+# Where references say docker.io, these are asked; blobs come from wherever they redirect to.
+_HUB_HOSTS = ("registry-1.docker.io", "auth.docker.io")
+
+
+# Whose token service a registry's credentials may be shown to; the registry itself, mostly.
+_REALMS = {"docker.io": "auth.docker.io"}
+
+
+class Clients:
+    """One of each, kept for the life of the process."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._local = config.local
+
+    @cached_property
+    def registry(self) -> RegistryClient:
+        config = self._config
+        upstreams = {mirror.upstream for mirror in config.mirrors.mirrors} - {"docker.io"}
+        guard = Guard(
+            hosts=frozenset({*_HUB_HOSTS, "*.pkg.dev", *upstreams, *config.registry_hosts}),
+            private=frozenset(config.private_hosts),
+            host_map=dict(self._local.hosts),
+        )
+        return RegistryClient(
+            guard,
+            logins={
+                registry: Login(
+                    user=user, password=password, realm_host=_REALMS.get(registry, registry)
+                )
+                for registry, (user, password) in config.upstream_credentials.items()
+            },
+            google_token=self.google_token,
+            ca_file=self._local.ca_file or None,
+        )
+
+    def google_token(self) -> str:
+        return self._token_source()
+
+    @cached_property
+    def _token_source(self) -> Callable[[], str]:
+        if self._local.account:
+            return lambda: f"ya29.local.{self._local.account}"
+        from transship.clients.google_token import default_token  # noqa: PLC0415 - loaded late
+
+        return default_token()
+
+    @cached_property
+    def _pulls(self) -> SharedPulls:
+        return SharedPulls()
+
+    def deploy_parts(self) -> Parts:
+        """What one deploy may touch; its time begins now."""
+        deadline = Deadline.after(self._config.deadline)
+        return Parts(
+            registry=self.registry,
+            prove=partial(self._prove, deadline=deadline),
+            services=self.services,
+            access=self.access,
+            deadline=deadline,
+        )
+
+    def _prove(self, image: Reference, resolved_by: str, *, deadline: Deadline) -> Found:
+        return warm(
+            image,
+            self._config.platform,
+            pull=partial(self._pulls.pull, self.registry),
+            tags=self.registry,
+            resolved_by=resolved_by,
+            limits=Limits(bytes=self._config.max_image_bytes),
+            deadline=deadline,
+        )
+
+    @cached_property
+    def services(self) -> "CloudRunServices":
+        from google.cloud import run_v2  # noqa: PLC0415 - loaded late
+
+        from transship.clients.services import CloudRunServices  # noqa: PLC0415 - loaded late
+
+        return CloudRunServices(self._run_services, self._run(run_v2.RevisionsClient))
+
+    @cached_property
+    def access(self) -> "CloudRunAccess":
+        from transship.clients.access import CloudRunAccess  # noqa: PLC0415 - loaded late
+
+        return CloudRunAccess(self._run_services)
+
+    @cached_property
+    def topics(self) -> "Topics":
+        from google.pubsub_v1 import PublisherClient  # noqa: PLC0415 - loaded late
+
+        from transship.clients.topics import Topics  # noqa: PLC0415 - loaded late
+
+        return Topics(self._made(PublisherClient, self._local.pubsub))
+
+    @cached_property
+    def publish_outcome(self) -> Callable[[Outcome], None]:
+        from transship.clients.topics import outcome_publisher  # noqa: PLC0415 - loaded late
+
+        return outcome_publisher(
+            self.topics,
+            self._config.outcomes_topic,
+            source=f"//transship.dev/projects/{self._config.project}",
+        )
+
+    @cached_property
+    def _run_services(self) -> Any:
+        from google.cloud import run_v2  # noqa: PLC0415 - loaded late
+
+        return self._run(run_v2.ServicesClient)
+
+    def _run(self, client: Any) -> Any:
+        return self._made(client, self._local.run)
+
+    def _made(self, client: Any, local_address: str) -> Any:
+        """A Google client, over TLS with the function's credentials, or to a local address."""
+        if not local_address:
+            return client()
+        import grpc  # noqa: PLC0415 - loaded late
+
+        transport = client.get_transport_class("grpc")
+        return client(transport=transport(channel=grpc.insecure_channel(local_address)))
