@@ -1,0 +1,19 @@
+"""What the contracts run over."""
+
+from tests.fixtures.registries import (
+    docker_registry,
+    docker_registry_proxy,
+    docker_registry_with_token_auth,
+    hub,
+    local_hub,
+    local_mirror,
+)
+
+__all__ = [
+    "docker_registry",
+    "docker_registry_proxy",
+    "docker_registry_with_token_auth",
+    "hub",
+    "local_hub",
+    "local_mirror",
+]
