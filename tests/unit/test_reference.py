@@ -232,11 +232,14 @@ def test_the_digest_decides_what_a_registry_is_asked_for() -> None:
     assert pinned.identifier == SHA
     assert str(pinned) == f"docker.io/library/nginx:1.27@{SHA}"
     assert pinned.unpinned() == tagged
+    assert str(pinned.untagged()) == f"docker.io/library/nginx@{SHA}"
 
 
-def test_a_digest_alone_cannot_lose_it() -> None:
+def test_a_reference_cannot_lose_both_tag_and_digest() -> None:
     with pytest.raises(InvalidReference, match="neither a tag nor a digest"):
         parse_reference("nginx@" + SHA).unpinned()
+    with pytest.raises(InvalidReference, match="neither a tag nor a digest"):
+        parse_reference("nginx:1.27").untagged()
 
 
 def test_a_reference_does_not_change() -> None:

@@ -1,140 +1,109 @@
-"""Cloud Run's amounts of cpu, memory and time, in normal form, so that equal ones compare equal.
+"""Cloud Run's amounts of cpu, memory and time as whole numbers, so that equal ones compare equal.
 
 Kubernetes' quantities, the part that Cloud Run takes
 (https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/), and the
 durations of gcloud's --timeout (https://docs.cloud.google.com/run/docs/configuring/request-timeout).
+Which amounts there are, and which cpu goes with which memory, is left to Cloud Run, where it
+changes. The parsers raise ValueError, which says what would be right; who calls knows the field.
 """
 
 import re
-from dataclasses import dataclass
 from decimal import Decimal
 
-from transship.errors import InvalidEvent
-
-_CPU = re.compile(r"([0-9]{1,9}(?:\.[0-9]{0,9})?|\.[0-9]{1,9})(m?)")
-_MEMORY = re.compile(r"([0-9]{1,18}(?:\.[0-9]{0,9})?|\.[0-9]{1,9})(Ki|Mi|Gi|Ti|k|M|G|T)?")
+_NUMBER = r"([0-9]{1,15}(?:\.[0-9]{0,9})?|\.[0-9]{1,9})"
+_CPU = re.compile(rf"{_NUMBER}(m)?")
+_MEMORY = re.compile(rf"{_NUMBER}(Ki|Mi|Gi|Ti|k|M|G|T)?")
 _SECONDS = re.compile(r"([0-9]{1,9})s?")
 _DURATION = re.compile(r"(?:([0-9]{1,9})h)?(?:([0-9]{1,9})m)?(?:([0-9]{1,9})s)?")
 
-_FACTORS = {
-    "Ti": 2**40,
-    "Gi": 2**30,
-    "Mi": 2**20,
-    "Ki": 2**10,
-    "T": 10**12,
-    "G": 10**9,
-    "M": 10**6,
-    "k": 10**3,
-}
-_BINARY = ("Ti", "Gi", "Mi", "Ki")
+# From the largest binary one down: the order in which the normal form is looked for.
+_BINARY = {"Ti": 2**40, "Gi": 2**30, "Mi": 2**20, "Ki": 2**10}
+_FACTORS = _BINARY | {"T": 10**12, "G": 10**9, "M": 10**6, "k": 10**3}
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Cpu:
+def parse_cpu(text: str) -> int:
     """Thousandths of a CPU.
 
-    >>> str(Cpu(80)), str(Cpu(1000))
-    ('80m', '1000m')
+    >>> parse_cpu("1"), parse_cpu("1000m"), parse_cpu(".08")
+    (1000, 1000, 80)
     """
-
-    milli: int
-
-    def __post_init__(self) -> None:
-        if self.milli < 1:
-            raise InvalidEvent(f"the cpu {self.milli}m is wrong; right is more than 0")
-
-    def __str__(self) -> str:
-        return f"{self.milli}m"
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Memory:
-    """Bytes.
-
-    >>> str(Memory(536870912)), str(Memory(1_000_000_000))
-    ('512Mi', '1000000000')
-    """
-
-    bytes: int
-
-    def __post_init__(self) -> None:
-        if self.bytes < 1:
-            raise InvalidEvent(f"the memory {self.bytes} is wrong; right is more than 0 bytes")
-
-    def __str__(self) -> str:
-        for suffix in _BINARY:
-            count, rest = divmod(self.bytes, _FACTORS[suffix])
-            if not rest:
-                return f"{count}{suffix}"
-        return str(self.bytes)
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Duration:
-    """Whole seconds, written as the Cloud Run API writes them.
-
-    >>> str(Duration(300))
-    '300s'
-    """
-
-    seconds: int
-
-    def __post_init__(self) -> None:
-        if self.seconds < 1:
-            raise InvalidEvent(f"the duration {self.seconds}s is wrong; right is at least 1s")
-
-    def __str__(self) -> str:
-        return f"{self.seconds}s"
-
-
-def parse_cpu(text: str) -> Cpu:
-    """The cpu that *text* means.
-
-    Which amounts there are, and which go with how much memory, is left to Cloud Run, where it
-    changes.
-
-    >>> parse_cpu("1") == parse_cpu("1000m") == parse_cpu("1.0")
-    True
-    """
-    cpu = _CPU.fullmatch(text)
-    milli = Decimal(cpu[1]) * (1 if cpu[2] else 1000) if cpu else Decimal("NaN")
-    if milli.is_nan() or milli % 1:
-        raise InvalidEvent(
+    parts = _CPU.fullmatch(text)
+    milli = parts and _whole(parts[1], 1 if parts[2] else 1000)
+    if not milli:
+        raise ValueError(
             f"the cpu {text[:100]!r} is wrong; right is a number of CPUs such as 2 or 0.5, or of"
-            " whole thousandths such as 500m"
+            " thousandths such as 500m"
         )
-    return Cpu(int(milli))
+    return milli
 
 
-def parse_memory(text: str) -> Memory:
-    """The memory that *text* means; a number alone is bytes, as in Kubernetes.
+def format_cpu(milli: int) -> str:
+    """The normal form, which is Cloud Run's too.
 
-    >>> parse_memory("1Gi") == parse_memory("1024Mi"), parse_memory("1G") < parse_memory("1Gi")
-    (True, True)
+    >>> format_cpu(1000)
+    '1000m'
     """
-    memory = _MEMORY.fullmatch(text)
-    amount = Decimal(memory[1]) * _FACTORS.get(memory[2], 1) if memory else Decimal("NaN")
-    if amount.is_nan() or amount % 1:
-        raise InvalidEvent(
+    return f"{milli}m"
+
+
+def parse_memory(text: str) -> int:
+    """Bytes, which a number alone means too, as in Kubernetes.
+
+    >>> parse_memory("512Mi"), parse_memory("1G"), parse_memory("1Gi")
+    (536870912, 1000000000, 1073741824)
+    """
+    parts = _MEMORY.fullmatch(text)
+    count = parts and _whole(parts[1], _FACTORS.get(parts[2], 1))
+    if not count:
+        raise ValueError(
             f"the memory {text[:100]!r} is wrong; right is a number with Ki, Mi, Gi, k, M or G,"
             " such as 512Mi, or of bytes"
         )
-    return Memory(int(amount))
+    return count
 
 
-def parse_duration(text: str) -> Duration:
-    """The duration that *text* means; a number alone is seconds, as for gcloud.
+def format_memory(count: int) -> str:
+    """The normal form: the largest binary unit that leaves a whole number.
 
-    >>> str(parse_duration("300")), str(parse_duration("1m20s"))
-    ('300s', '80s')
+    >>> format_memory(1610612736), format_memory(1_000_000_000)
+    ('1536Mi', '1000000000')
     """
-    if seconds := _SECONDS.fullmatch(text):
-        return Duration(int(seconds[1]))
-    duration = _DURATION.fullmatch(text)
-    if not (text and duration):
-        raise InvalidEvent(
+    for suffix, factor in _BINARY.items():
+        if count % factor == 0:
+            return f"{count // factor}{suffix}"
+    return str(count)
+
+
+def parse_duration(text: str) -> int:
+    """Seconds, which a number alone means too, as for gcloud.
+
+    >>> parse_duration("300"), parse_duration("300s"), parse_duration("1m20s")
+    (300, 300, 80)
+    """
+    if alone := _SECONDS.fullmatch(text):
+        seconds = int(alone[1])
+    elif parts := _DURATION.fullmatch(text):
+        hours, minutes, rest = (int(part or 0) for part in parts.groups())
+        seconds = 3600 * hours + 60 * minutes + rest
+    else:
+        seconds = 0
+    if not seconds:
+        raise ValueError(
             f"the duration {text[:100]!r} is wrong; right is a number of seconds such as 300, or"
             " hours, minutes and seconds such as 5m or 1m20s"
         )
-    hours, minutes, rest = (int(part or 0) for part in duration.groups())
-    return Duration(3600 * hours + 60 * minutes + rest)
+    return seconds
+
+
+def format_duration(seconds: int) -> str:
+    """The form of the Cloud Run API.
+
+    >>> format_duration(300)
+    '300s'
+    """
+    return f"{seconds}s"
+
+
+def _whole(number: str, factor: int) -> int | None:
+    amount = Decimal(number) * factor
+    return None if amount % 1 else int(amount)

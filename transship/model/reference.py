@@ -78,6 +78,10 @@ class Reference:
         """The tag alone, which can move."""
         return replace(self, digest=None)
 
+    def untagged(self) -> Self:
+        """The digest alone, which cannot."""
+        return replace(self, tag=None)
+
     def __str__(self) -> str:
         tag = f":{self.tag}" if self.tag is not None else ""
         digest = f"@{self.digest}" if self.digest is not None else ""
