@@ -1,0 +1,221 @@
+"""Bringing a service to what was accepted: import, start, probe, and only then move the traffic.
+
+If a revision fails, traffic stays where it was.  The rules are those in the docstring of
+``Service.reconciling`` in google/cloud/run_v2/types/service.py.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import Any
+
+from local.run import conditions, traffic
+from local.run.behaviour import Behaviour
+from local.run.conditions import cannot_serve, condition
+from local.run.errors import RevisionFailed, never_listened
+from local.run.fleet import Change, Fleet, Record
+from local.run.gateway import Addresses
+from local.run.images import Images
+from local.run.instances import Instances
+from local.run.messages import copied
+from local.run.names import short
+from local.run.normalise import ingress_container
+from local.run.revision import Revision, show_log
+
+log = logging.getLogger(__name__)
+
+
+class Reconciler:
+    """Without *images* and *instances* every revision becomes ready at once."""
+
+    def __init__(
+        self,
+        *,
+        fleet: Fleet,
+        behaviour: Behaviour,
+        images: Images | None,
+        instances: Instances | None,
+        addresses: Addresses,
+        executor: Executor,
+        stopping: threading.Event,
+    ) -> None:
+        self._fleet = fleet
+        self._behaviour = behaviour
+        self._images = images
+        self._instances = instances
+        self._addresses = addresses
+        self._executor = executor
+        self._stopping = stopping
+
+    def reconcile(self, change: Change) -> Any:
+        """Do what *change* needs; the service as it is then, or RevisionFailed."""
+        record = change.record
+        with record.working:
+            self._stopping.wait(self._behaviour.operation_delay)
+            revision = change.revision
+            if revision is not None and not revision.ready and revision.failure is None:
+                self._bring_up(record, revision)
+            failure = self._settle(record, change)
+            if failure is not None:
+                raise failure
+            with self._fleet.lock:
+                return copied(record.message)
+
+    def delete(self, record: Record) -> Any:
+        with record.working:
+            self._stopping.wait(self._behaviour.operation_delay)
+            self._addresses.close(record)
+            if self._instances is not None:
+                self._instances.keep_only(record.message.name, ())
+            self._fleet.forget(record)
+            return copied(record.message)
+
+    def delete_revision(self, record: Record, revision: Revision) -> Any:
+        with record.working:
+            self._stopping.wait(self._behaviour.operation_delay)
+            with self._fleet.lock:
+                self._remove(record, revision)
+                self._judge(record, None)
+                record.stamp()
+            return copied(revision.message)
+
+    def _bring_up(self, record: Record, revision: Revision) -> None:
+        try:
+            self._import(record, revision)
+            self._start(revision)
+        except RevisionFailed as failure:
+            log.warning("%s failed: %s", revision.name, failure.message)
+            revision.failure = failure
+        except OSError as error:
+            log.exception("%s could not be started", revision.name)
+            revision.failure = never_listened(
+                ingress_container(revision.message).ports[0].container_port
+            )
+            revision.failure.add_note(str(error))
+        else:
+            revision.ready = True
+
+    def _import(self, record: Record, revision: Revision) -> None:
+        if self._images is None:
+            return
+        pulled = tuple(
+            self._images.pull(container.image, project=record.parent.project)
+            for container in revision.template.containers
+        )
+        with self._fleet.lock:
+            revision.images = pulled
+            for container, image in zip(revision.message.containers, pulled, strict=True):
+                container.image = image.shown
+
+    def _start(self, revision: Revision) -> None:
+        if self._instances is not None:
+            with self._fleet.lock:
+                show_log(revision, self._instances.log_file(revision))
+            self._instances.ensure(revision)
+            return
+        serving = ingress_container(revision.template)
+        if serving.image in self._behaviour.unhealthy_images:
+            raise never_listened(serving.ports[0].container_port)
+
+    def _settle(self, record: Record, change: Change) -> RevisionFailed | None:
+        """Write down how it went, and let the traffic follow; what the operation fails with."""
+        revision = change.revision
+        with self._fleet.lock:
+            message = record.message
+            if revision is not None:
+                revision.show()
+            failure: RevisionFailed | None = None
+            routes = record.routes
+            if revision is not None and revision.failure is not None:
+                failure = cannot_serve(revision.name, revision.failure)
+            else:
+                self._advance_latest(record)
+                try:
+                    latest = short(message.latest_ready_revision)
+                    routes = traffic.resolve(message.traffic, record.revisions, latest)
+                except RevisionFailed as error:
+                    failure = error
+            if failure is None:
+                message.observed_generation = max(message.observed_generation, change.generation)
+            message.reconciling = change.generation < message.generation
+            self._addresses.open(record)
+            if not message.reconciling:
+                self._judge(record, failure)
+            for name in self._past_cap(record):
+                self._remove(record, record.revisions[name])
+            record.stamp()
+        self._later(lambda: self._route(record, routes))
+        return failure
+
+    def _advance_latest(self, record: Record) -> None:
+        ready = [revision for revision in record.revisions.values() if revision.ready]
+        if ready:
+            newest = max(ready, key=lambda revision: revision.number)
+            record.message.latest_ready_revision = newest.message.name
+
+    def _judge(self, record: Record, failure: RevisionFailed | None) -> None:
+        """Ready is both: the latest revision is, and the routes lead where they should."""
+        latest = record.latest_created
+        of_latest = latest.failure and cannot_serve(latest.name, latest.failure)
+        message = record.message
+        message.conditions.clear()
+        message.conditions.append(
+            condition(
+                "ConfigurationsReady", conditions.state_of(latest.ready, of_latest), of_latest
+            )
+        )
+        message.conditions.append(
+            condition("RoutesReady", conditions.state_of(ready=True, failure=failure), failure)
+        )
+        either = failure or of_latest
+        message.terminal_condition.CopyFrom(
+            condition("Ready", conditions.state_of(latest.ready, either), either)
+        )
+
+    def _later(self, action: Callable[[], None]) -> None:
+        delay = self._behaviour.traffic_delay
+        if delay <= 0:
+            action()
+            return
+
+        def wait() -> None:
+            self._stopping.wait(delay)
+            action()
+
+        self._executor.submit(wait)
+
+    def _route(self, record: Record, routes: tuple[traffic.Route, ...]) -> None:
+        with self._fleet.lock:
+            if record.deleting or routes == record.routes:
+                return
+            record.routes = routes
+            uris = self._addresses.tags(record, [route.tag for route in routes if route.tag])
+            message = record.message
+            message.traffic_statuses.clear()
+            message.traffic_statuses.extend(traffic.statuses(routes, uris.__getitem__))
+            record.stamp()
+        if self._instances is not None:
+            kept = {route.revision for route in routes}
+            self._executor.submit(self._instances.keep_only, record.message.name, kept)
+
+    def _past_cap(self, record: Record) -> list[str]:
+        """The oldest revisions beyond the limit that serve nothing."""
+        routed = {route.revision for route in record.routes}
+        routed |= {target.revision for target in record.message.traffic}
+        excess = len(record.revisions) - self._behaviour.max_revisions
+        spare = [
+            name
+            for name, revision in record.revisions.items()
+            if name not in routed
+            and revision.message.name
+            not in (record.message.latest_created_revision, record.message.latest_ready_revision)
+        ]
+        return spare[: max(excess, 0)]
+
+    def _remove(self, record: Record, revision: Revision) -> None:
+        del record.revisions[revision.name]
+        message = record.message
+        if message.latest_created_revision == revision.message.name:
+            newest = max(record.revisions.values(), key=lambda other: other.number)
+            message.latest_created_revision = newest.message.name

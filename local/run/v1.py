@@ -1,0 +1,132 @@
+"""The one page of the v1 REST API that lists the services of all regions, by label.
+
+https://cloud.google.com/run/docs/reference/rest/v1/namespaces.services/list
+"""
+
+import json
+import logging
+import threading
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import grpc
+
+from local.run import knative, paging
+from local.run.behaviour import Call, Journal
+from local.run.errors import ApiError, invalid
+from local.run.fleet import Fleet
+from local.run.iam import principal
+from local.run.label_selectors import labels_match
+
+log = logging.getLogger(__name__)
+
+_PREFIX = "/apis/serving.knative.dev/v1/namespaces/"
+_METHOD = "v1.ListServices"
+_STATUSES = {
+    grpc.StatusCode.INVALID_ARGUMENT: HTTPStatus.BAD_REQUEST,
+    grpc.StatusCode.UNAUTHENTICATED: HTTPStatus.UNAUTHORIZED,
+    grpc.StatusCode.PERMISSION_DENIED: HTTPStatus.FORBIDDEN,
+    grpc.StatusCode.NOT_FOUND: HTTPStatus.NOT_FOUND,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: HTTPStatus.TOO_MANY_REQUESTS,
+    grpc.StatusCode.UNIMPLEMENTED: HTTPStatus.NOT_IMPLEMENTED,
+    grpc.StatusCode.UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+
+class V1:
+    """A fault of method ``v1.ListServices`` is answered as its HTTP status."""
+
+    def __init__(self, fleet: Fleet, journal: Journal) -> None:
+        self._fleet = fleet
+        self._journal = journal
+        self._server: ThreadingHTTPServer | None = None
+        self.url = ""
+
+    def start(self) -> None:
+        answer = self._answer
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            wbufsize = -1  # one packet an answer: Nagle and delayed acknowledgements cost 40 ms
+
+            def do_GET(self) -> None:
+                status, document = answer(self.path, self.headers.get("Authorization", ""))
+                body = json.dumps(document).encode()
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json; charset=UTF-8")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *args: Any) -> None:
+                log.debug(*args)
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        threading.Thread(
+            target=self._server.serve_forever, args=(0.05,), name="run-v1", daemon=True
+        ).start()
+
+    def stop(self) -> None:
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+            self._server = None
+
+    def _answer(self, target: str, authorization: str) -> tuple[int, Any]:
+        try:
+            return HTTPStatus.OK, self._list(target, authorization)
+        except ApiError as error:
+            status = _STATUSES.get(error.code, HTTPStatus.INTERNAL_SERVER_ERROR)
+            log.info("%s: %s %s", target, status.value, error.message)
+            return status, {
+                "error": {
+                    "code": status.value,
+                    "message": error.message,
+                    "status": error.code.name,
+                }
+            }
+
+    def _list(self, target: str, authorization: str) -> Any:
+        parts = urlsplit(target)
+        project, slash, kind = parts.path.removeprefix(_PREFIX).partition("/")
+        if not parts.path.startswith(_PREFIX) or not slash or kind != "services":
+            log.error("not implemented here: GET %s", parts.path)
+            raise ApiError(
+                grpc.StatusCode.UNIMPLEMENTED,
+                f"The local Cloud Run does not implement {parts.path}",
+            )
+        caller = principal(authorization)
+        if caller is None:
+            raise ApiError(
+                grpc.StatusCode.UNAUTHENTICATED,
+                "Request is missing required authentication credential: a token ya29.local.EMAIL",
+            )
+        call = Call(method=_METHOD, resource=f"namespaces/{project}", principal=caller)
+        with self._journal.during(call):
+            return self._page(project, parse_qs(parts.query))
+
+    def _page(self, project: str, query: dict[str, list[str]]) -> Any:
+        given = {key: values[-1] for key, values in query.items()}
+        limit = given.get("limit", "0")
+        if not limit.isdigit():
+            raise invalid("limit", f"{limit!r} is not a number")
+        matches = labels_match(given.get("labelSelector", ""))
+        self._fleet.check_project(project)
+        with self._fleet.lock:
+            items = [
+                (record.message.name, knative.service(record.message, project))
+                for record in self._fleet.records(lambda r: r.parent.project == project)
+                if matches(knative.labels(record.message))
+            ]
+        shown, more = paging.page(items, size=int(limit), token=given.get("continue", ""))
+        return {
+            "apiVersion": "serving.knative.dev/v1",
+            "kind": "ServiceList",
+            "metadata": {"continue": more} if more else {},
+            "items": shown,
+            "unreachable": [],
+        }
