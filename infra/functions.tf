@@ -1,0 +1,258 @@
+# A function is one entry of this map; accounts, roles, subscriptions and secrets follow from it.
+
+locals {
+  all_functions = {
+    deploy_image = {
+      purpose         = "Pulls images through the mirrors and deploys them"
+      account         = "deploy"
+      concurrency     = 8
+      instances       = 10
+      timeout_seconds = 540
+      public          = false
+      subscribes      = ["deploy", "redeploy"]
+      publishes       = ["outcomes"]
+      secrets         = ["TRANSSHIP_UPSTREAM_CREDENTIALS"]
+      environment = [
+        "TRANSSHIP_DEADLINE_SECONDS",
+        "TRANSSHIP_DEPLOYS_PER_HOUR",
+        "TRANSSHIP_MAX_IMAGE_BYTES",
+        "TRANSSHIP_MIRRORS",
+        "TRANSSHIP_OUTCOMES_TOPIC",
+        "TRANSSHIP_PAUSED",
+        "TRANSSHIP_PLATFORM",
+        "TRANSSHIP_POLICY",
+        "TRANSSHIP_PRIVATE_HOSTS",
+        "TRANSSHIP_PROJECT",
+        "TRANSSHIP_REGION",
+        "TRANSSHIP_REGISTRY_HOSTS",
+        "TRANSSHIP_RUNTIME_ACCOUNT",
+      ]
+    }
+
+    refresh_services = {
+      purpose         = "Finds the services that track a tag and asks for their deploys"
+      account         = "refresh"
+      concurrency     = 8
+      instances       = 2
+      timeout_seconds = 300
+      public          = false
+      subscribes      = ["gcr", "hints"]
+      publishes       = ["outcomes", "redeploy"]
+      secrets         = ["TRANSSHIP_UPSTREAM_CREDENTIALS"]
+      environment = [
+        "TRANSSHIP_DEPLOYS_PER_HOUR",
+        "TRANSSHIP_IGNORED_PRINCIPALS",
+        "TRANSSHIP_MIRRORS",
+        "TRANSSHIP_OUTCOMES_TOPIC",
+        "TRANSSHIP_PAUSED",
+        "TRANSSHIP_POLICY",
+        "TRANSSHIP_PRIVATE_HOSTS",
+        "TRANSSHIP_PROJECT",
+        "TRANSSHIP_REDEPLOY_TOPIC",
+        "TRANSSHIP_REGION",
+        "TRANSSHIP_REGISTRY_HOSTS",
+      ]
+    }
+
+    warm_mirror = {
+      purpose         = "Looks at every due tag and keeps the mirrors stocked"
+      account         = "warm"
+      concurrency     = 8
+      instances       = 2
+      timeout_seconds = 540
+      public          = false
+      subscribes      = ["warm"]
+      publishes       = ["outcomes", "redeploy", "warm"]
+      secrets         = ["TRANSSHIP_UPSTREAM_CREDENTIALS"]
+      environment = [
+        "TRANSSHIP_DEADLINE_SECONDS",
+        "TRANSSHIP_DEPLOYS_PER_HOUR",
+        "TRANSSHIP_KEEP_WARM",
+        "TRANSSHIP_MAX_IMAGE_BYTES",
+        "TRANSSHIP_MIRRORS",
+        "TRANSSHIP_OUTCOMES_TOPIC",
+        "TRANSSHIP_PAUSED",
+        "TRANSSHIP_PLATFORM",
+        "TRANSSHIP_POLICY",
+        "TRANSSHIP_PRIVATE_HOSTS",
+        "TRANSSHIP_PROJECT",
+        "TRANSSHIP_QUOTA_FLOOR",
+        "TRANSSHIP_REDEPLOY_TOPIC",
+        "TRANSSHIP_REGION",
+        "TRANSSHIP_REGISTRY_HOSTS",
+        "TRANSSHIP_UPSTREAM_RATE",
+        "TRANSSHIP_WARM_TOPIC",
+      ]
+    }
+
+    docker_hub_webhook = {
+      purpose         = "Turns Docker Hub's webhooks into hints"
+      account         = "webhook"
+      concurrency     = 8
+      instances       = 1
+      timeout_seconds = 30
+      public          = true
+      subscribes      = []
+      publishes       = ["hints"]
+      secrets         = ["TRANSSHIP_WEBHOOK_SECRETS"]
+      environment = [
+        "TRANSSHIP_HINTS_TOPIC",
+        "TRANSSHIP_MIRRORS",
+        "TRANSSHIP_POLICY",
+        "TRANSSHIP_PROJECT",
+        "TRANSSHIP_REGION",
+      ]
+    }
+
+    forward_hints = {
+      purpose         = "Puts Eventarc's audit events onto the topic of hints"
+      account         = "forward"
+      concurrency     = 8
+      instances       = 2
+      timeout_seconds = 10
+      public          = false
+      subscribes      = []
+      publishes       = ["hints", "outcomes"]
+      secrets         = []
+      environment = [
+        "TRANSSHIP_HINTS_TOPIC",
+        "TRANSSHIP_MIRRORS",
+        "TRANSSHIP_OUTCOMES_TOPIC",
+        "TRANSSHIP_PROJECT",
+        "TRANSSHIP_REGION",
+      ]
+    }
+  }
+
+  left_out = concat(
+    var.webhook_secret == null ? ["docker_hub_webhook"] : [],
+    var.hints == "eventarc" ? [] : ["forward_hints"],
+  )
+  functions = { for name, function in local.all_functions : name => function if !contains(local.left_out, name) }
+
+  archive = coalesce(var.archive, "${path.module}/../build/transship.zip")
+
+  settings = {
+    # A minute before the platform ends the request, so that the outcome can still be published.
+    TRANSSHIP_DEADLINE_SECONDS   = "480"
+    TRANSSHIP_DEPLOYS_PER_HOUR   = tostring(var.automatic.deploys_per_hour)
+    TRANSSHIP_HINTS_TOPIC        = google_pubsub_topic.topic["hints"].id
+    TRANSSHIP_IGNORED_PRINCIPALS = join(",", concat([google_service_account.function["deploy"].email], var.ignored_principals))
+    TRANSSHIP_KEEP_WARM          = join(",", var.keep_warm)
+    TRANSSHIP_MAX_IMAGE_BYTES    = tostring(var.max_image_bytes)
+    TRANSSHIP_MIRRORS            = join(",", [for id in sort(keys(local.mirrors)) : "${local.mirrors[id].upstream}=${local.mirrors[id].prefix}"])
+    TRANSSHIP_OUTCOMES_TOPIC     = google_pubsub_topic.topic["outcomes"].id
+    TRANSSHIP_PAUSED             = tostring(var.automatic.paused)
+    # Cloud Run runs no other. https://docs.cloud.google.com/run/docs/container-contract#languages
+    TRANSSHIP_PLATFORM = "linux/amd64"
+    TRANSSHIP_POLICY = jsonencode({
+      adopt            = var.policy.adopt
+      caps             = var.policy.caps
+      images           = var.policy.images
+      public           = var.policy.public
+      runtime_accounts = sort(concat([for a in google_service_account.runtime : a.email], flatten([for t in local.targets : t.runtime_accounts])))
+      targets          = flatten([for project in sort(keys(local.targets)) : [for region in local.targets[project].regions : { project = project, region = region }]])
+    })
+    TRANSSHIP_PRIVATE_HOSTS   = join(",", var.private_hosts)
+    TRANSSHIP_PROJECT         = var.project
+    TRANSSHIP_QUOTA_FLOOR     = tostring(var.upstream.quota_floor)
+    TRANSSHIP_REDEPLOY_TOPIC  = google_pubsub_topic.topic["redeploy"].id
+    TRANSSHIP_REGION          = var.region
+    TRANSSHIP_REGISTRY_HOSTS  = join(",", var.registry_hosts)
+    TRANSSHIP_RUNTIME_ACCOUNT = google_service_account.runtime[sort(keys(local.targets))[0]].email
+    TRANSSHIP_UPSTREAM_RATE   = tostring(var.upstream.rate)
+    TRANSSHIP_WARM_TOPIC      = google_pubsub_topic.topic["warm"].id
+  }
+}
+
+resource "google_storage_bucket" "source" {
+  project = var.project
+  # A project's id is nobody else's, so neither is this name.
+  name                        = "${replace(var.project, "/[.:]/", "-")}-transship-source"
+  location                    = var.region
+  labels                      = var.labels
+  force_destroy               = true
+  public_access_prevention    = "enforced"
+  uniform_bucket_level_access = true
+
+  depends_on = [google_project_service.api]
+}
+
+# Named after its content: another archive is another object, and the functions are built again.
+resource "google_storage_bucket_object" "source" {
+  bucket       = google_storage_bucket.source.name
+  name         = "transship-${filesha256(local.archive)}.zip"
+  source       = local.archive
+  content_type = "application/zip"
+}
+
+resource "google_cloudfunctions2_function" "function" {
+  for_each = local.functions
+
+  project     = var.project
+  location    = var.region
+  name        = "transship-${replace(each.key, "_", "-")}"
+  description = each.value.purpose
+  # transship never deploys to a service that carries this label.
+  labels = merge(var.labels, { transship-part = "function" })
+
+  build_config {
+    # The archive's bytecode is of this version (tools/archive.py).
+    runtime         = "python311"
+    entry_point     = each.key
+    service_account = google_service_account.build.id
+
+    source {
+      storage_source {
+        bucket = google_storage_bucket.source.name
+        object = google_storage_bucket_object.source.name
+      }
+    }
+  }
+
+  service_config {
+    all_traffic_on_latest_revision   = true
+    available_cpu                    = "1"
+    available_memory                 = "512Mi"
+    ingress_settings                 = each.value.public ? "ALLOW_ALL" : "ALLOW_INTERNAL_ONLY"
+    max_instance_count               = each.value.instances
+    max_instance_request_concurrency = each.value.concurrency
+    min_instance_count               = 0
+    service_account_email            = google_service_account.function[each.value.account].email
+    timeout_seconds                  = each.value.timeout_seconds
+
+    environment_variables = merge(
+      {
+        LOG_EXECUTION_ID = "true"
+        # functions-framework starts four threads for each CPU, whatever the concurrency.
+        THREADS = tostring(each.value.concurrency)
+      },
+      { for variable in each.value.environment : variable => local.settings[variable] if local.settings[variable] != "" },
+    )
+
+    dynamic "secret_environment_variables" {
+      for_each = [for variable in each.value.secrets : variable if contains(keys(local.secrets), variable)]
+      content {
+        key        = secret_environment_variables.value
+        project_id = var.project
+        secret     = local.secrets[secret_environment_variables.value]
+        version    = "latest"
+      }
+    }
+  }
+
+  depends_on = [
+    google_project_iam_member.build,
+    google_secret_manager_secret_iam_member.function,
+  ]
+}
+
+resource "google_cloud_run_v2_service_iam_member" "push" {
+  for_each = toset(values(local.subscriptions))
+
+  project  = var.project
+  location = var.region
+  name     = google_cloudfunctions2_function.function[each.key].name
+  role     = "roles/run.invoker"
+  member   = google_service_account.push.member
+}

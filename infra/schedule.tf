@@ -1,0 +1,16 @@
+resource "google_cloud_scheduler_job" "sweep" {
+  project     = var.project
+  region      = var.region
+  name        = "transship-sweep"
+  description = "Time to look at the tags"
+  schedule    = var.sweep_schedule
+  time_zone   = "Etc/UTC"
+
+  pubsub_target {
+    topic_name = google_pubsub_topic.topic["warm"].id
+    # A message without data is refused by functions-framework for ever.
+    data = base64encode(jsonencode({ kind = "sweep" }))
+  }
+
+  depends_on = [google_project_service.api]
+}

@@ -1,0 +1,130 @@
+# What transship may do with Cloud Run, in each project into which it deploys.
+#
+# A role on a project covers the functions' own services too when they live there. The code refuses
+# functions as targets; a project of their own for what is deployed makes that IAM's word as well.
+
+locals {
+  targets = length(var.targets) > 0 ? var.targets : {
+    (var.project) = { regions = [var.region], runtime_accounts = [], services = [] }
+  }
+  whole_projects = toset([for project, target in local.targets : project if length(target.services) == 0])
+  services = merge([
+    for project, target in local.targets : {
+      for service in target.services : "${project}/${service}" => {
+        location = split("/", service)[0], name = split("/", service)[1], project = project
+      }
+    }
+  ]...)
+}
+
+# The permissions of roles/run.developer that are used, and no jobs, no worker pools, no delete.
+resource "google_project_iam_custom_role" "deployer" {
+  for_each = local.targets
+
+  project     = each.key
+  role_id     = "transshipDeployer"
+  title       = "transship deployer"
+  description = "Create and update Cloud Run services and read their revisions"
+  permissions = [
+    "run.operations.get",
+    "run.revisions.get",
+    "run.revisions.list",
+    "run.services.create",
+    "run.services.get",
+    "run.services.update",
+  ]
+}
+
+# Whoever may set a service's IAM policy may give it to anybody: only where services may be public.
+resource "google_project_iam_custom_role" "publisher" {
+  for_each = length(var.policy.public) > 0 ? local.targets : {}
+
+  project     = each.key
+  role_id     = "transshipPublisher"
+  title       = "transship publisher"
+  description = "Open Cloud Run services to everybody"
+  permissions = [
+    "run.services.getIamPolicy",
+    "run.services.setIamPolicy",
+  ]
+}
+
+resource "google_project_iam_custom_role" "watcher" {
+  for_each = local.targets
+
+  project     = each.key
+  role_id     = "transshipWatcher"
+  title       = "transship watcher"
+  description = "Find the Cloud Run services that track a tag"
+  permissions = [
+    "run.services.get",
+    "run.services.list",
+  ]
+}
+
+# Operations belong to a location, not to a service: a role on a service does not reach them.
+resource "google_project_iam_custom_role" "waiter" {
+  for_each = setsubtract(keys(local.targets), local.whole_projects)
+
+  project     = each.key
+  role_id     = "transshipWaiter"
+  title       = "transship waiter"
+  description = "Wait for the operations of Cloud Run services"
+  permissions = [
+    "run.operations.get",
+  ]
+}
+
+resource "google_project_iam_member" "deployer" {
+  for_each = local.whole_projects
+
+  project = each.key
+  role    = google_project_iam_custom_role.deployer[each.key].id
+  member  = google_service_account.function["deploy"].member
+}
+
+resource "google_project_iam_member" "publisher" {
+  for_each = length(var.policy.public) > 0 ? local.whole_projects : []
+
+  project = each.key
+  role    = google_project_iam_custom_role.publisher[each.key].id
+  member  = google_service_account.function["deploy"].member
+}
+
+resource "google_project_iam_member" "waiter" {
+  for_each = setsubtract(keys(local.targets), local.whole_projects)
+
+  project = each.key
+  role    = google_project_iam_custom_role.waiter[each.key].id
+  member  = google_service_account.function["deploy"].member
+}
+
+resource "google_project_iam_member" "watcher" {
+  for_each = {
+    for pair in setproduct(keys(local.targets), ["refresh", "warm"]) : "${pair[0]}/${pair[1]}" => { account = pair[1], project = pair[0] }
+  }
+
+  project = each.value.project
+  role    = google_project_iam_custom_role.watcher[each.value.project].id
+  member  = google_service_account.function[each.value.account].member
+}
+
+resource "google_cloud_run_v2_service_iam_member" "deployer" {
+  for_each = local.services
+
+  project  = each.value.project
+  location = each.value.location
+  name     = each.value.name
+  role     = google_project_iam_custom_role.deployer[each.value.project].id
+  member   = google_service_account.function["deploy"].member
+}
+
+resource "google_cloud_run_v2_service_iam_member" "publisher" {
+  for_each = length(var.policy.public) > 0 ? local.services : {}
+
+  project  = each.value.project
+  location = each.value.location
+  name     = each.value.name
+  role     = google_project_iam_custom_role.publisher[each.value.project].id
+  member   = google_service_account.function["deploy"].member
+}
