@@ -40,9 +40,10 @@ def conclude(deploy: Deploy, landed: Landed, seen: Service | None, cloud_run: Cl
         return report.failed(deploy, service, revision)
     if service.is_pinned and not service.serves_latest:
         return report.unchanged(deploy, Reason.OPERATOR_HOLD)
-    detail, public = landed.detail, None
-    if deploy.public is not None:
-        public, detail = _accessible(deploy, deploy.public, landed, cloud_run.access)
+    public, detail = landed.public, landed.detail
+    if deploy.public is not None and public is None:
+        # A crash may have come between the revision and its access.
+        public, detail = _accessible(deploy, public=deploy.public, access=cloud_run.access)
     record = service.record
     reason = record.reason if ours and record else _reason(landed)
     return report.deployed(
@@ -78,19 +79,11 @@ def _kept(deploy: Deploy, reason: Reason, cloud_run: CloudRun) -> Outcome:
     return report.unchanged(deploy, reason)
 
 
-def _accessible(deploy: Deploy, asked: bool, landed: Landed, access: Access) -> tuple[bool, str]:
-    """How the service stands, and why not as asked.
-
-    A crash may have come between the revision and its access: whoever has not just planned the
-    access looks again.
-    """
-    planned = [change for change in landed.changes if isinstance(change, SetPublic)]
-    if planned:
-        return (not asked if landed.detail else asked), landed.detail
-    if landed.changes or access.is_public(deploy.service) == asked:
-        return asked, ""
-    detail = set_public(SetPublic(service=deploy.service, public=asked), access)
-    return (not asked if detail else asked), detail
+def _accessible(deploy: Deploy, *, public: bool, access: Access) -> tuple[bool, str]:
+    """Make the service stand as asked; how it stands then, and why not as asked."""
+    if access.is_public(deploy.service) == public:
+        return public, ""
+    return set_public(SetPublic(service=deploy.service, public=public), access)
 
 
 def _reason(landed: Landed) -> str:

@@ -40,11 +40,16 @@ _FIRST_LOOK, _LOOK_FACTOR, _LONGEST_LOOK = 0.2, 1.5, 5.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Landed:
-    """How a rollout came out of its races; *detail* says what could not be done."""
+    """How a rollout came out of its races.
+
+    *public* is how the service stands now, None where nobody has looked; *detail* says what could
+    not be done.
+    """
 
     changes: tuple[Change, ...] = ()
     kept: Reason | None = None
     generation: int = 0
+    public: bool | None = None
     detail: str = ""
 
 
@@ -75,7 +80,7 @@ def roll_out(
             return Landed(kept=kept)
         changes = plan_deploy(deploy, want(current), current, public=public)
         try:
-            return _apply(changes, services, access)
+            return _apply(changes, public, services, access)
         except ServiceConflict as error:
             log.info("write lost a race", service=str(deploy.service), error=str(error))
     raise ServiceConflict(f"{deploy.service}: somebody else wrote first, {_ATTEMPTS} times")
@@ -88,7 +93,9 @@ def is_public(deploy: Deploy, current: Service | None, access: Access) -> bool |
     return current is not None and access.is_public(deploy.service)
 
 
-def _apply(changes: list[Change], services: Services, access: Access) -> Landed:
+def _apply(
+    changes: list[Change], public: bool | None, services: Services, access: Access
+) -> Landed:
     generation, detail = 0, ""
     for change in changes:
         match change:
@@ -99,17 +106,17 @@ def _apply(changes: list[Change], services: Services, access: Access) -> Landed:
             case Retrack():
                 generation = services.retrack(change.current, change.tracks)
             case SetPublic():
-                detail = set_public(change, access)
-    return Landed(changes=tuple(changes), generation=generation, detail=detail)
+                public, detail = set_public(change, access)
+    return Landed(changes=tuple(changes), generation=generation, public=public, detail=detail)
 
 
-def set_public(change: SetPublic, access: Access) -> str:
-    """Returns why it could not be done; the service stays as it is then."""
+def set_public(change: SetPublic, access: Access) -> tuple[bool, str]:
+    """How the service stands afterwards, and why not as asked."""
     try:
         access.set_public(change.service, public=change.public)
     except PublicAccessRefused as error:
-        return str(error)
-    return ""
+        return not change.public, str(error)
+    return change.public, ""
 
 
 def watch(

@@ -1,0 +1,86 @@
+"""The functions, each target its own functions-framework server, as in production."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from local import processes
+
+_SOURCE = Path(__file__).resolve().parent.parent
+_STARTED = 60.0
+# What a deployed function has: the code is the same there and here, the machine is not.
+_KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV", "PYTHONPATH", "SSL_CERT_FILE")
+
+
+class Function:
+    """One target; *url* is where pushes go, and stays the same over a restart."""
+
+    def __init__(
+        self, target: str, settings: Mapping[str, str], *, threads: int, log: Path
+    ) -> None:
+        self.target = target
+        self.settings = dict(settings)
+        self.log = log
+        self._threads = threads
+        self._port = _free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    def start(self) -> None:
+        """Returns at once; `wait` tells when it answers."""
+        kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+        self._process = processes.start(
+            [sys.executable, "-m", "functions_framework"],
+            env={
+                **kept,
+                **self.settings,
+                "FUNCTION_TARGET": self.target,
+                "FUNCTION_SOURCE": str(_SOURCE / "main.py"),
+                "HOST": "127.0.0.1",
+                "PORT": str(self._port),
+                "THREADS": str(self._threads),
+                "LOG_EXECUTION_ID": "true",
+                "PYTHONUNBUFFERED": "1",
+            },
+            cwd=_SOURCE,
+            log=self.log,
+        )
+
+    def wait(self) -> None:
+        """Until it listens; by TCP, because a GET would be an event."""
+        until = time.monotonic() + _STARTED
+        while time.monotonic() < until:
+            if self._process is None or self._process.poll() is not None:
+                break
+            try:
+                socket.create_connection(("127.0.0.1", self._port), 0.5).close()
+            except OSError:
+                time.sleep(0.02)
+            else:
+                return
+        tail = self.log.read_text(errors="replace")[-2000:]
+        raise RuntimeError(f"function {self.target} did not start: {tail}")
+
+    def stop(self) -> None:
+        if self._process is not None:
+            processes.stop(self._process)
+            self._process = None
+
+    def kill(self) -> None:
+        """kill -9, in the middle of whatever it does."""
+        if self._process is not None:
+            processes.kill(self._process)
+            self._process = None
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])

@@ -1,0 +1,199 @@
+"""The cloud on one machine, put together: what a message goes through in production, and no more.
+
+Docker Hub, the mirror before it, Pub/Sub, Cloud Run, the Artifact Registry API, and the functions.
+Several stacks can run side by side: every port is the kernel's choice, every file is below *root*.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import grpc
+from google.pubsub_v1 import PublisherClient, SubscriberClient
+from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
+from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
+
+from local import world
+from local.clock import Clock
+from local.functions import Function
+from local.pubsub.emulator import Emulator
+from local.pubsub.google_emulator import GoogleEmulator, choose
+from local.registry import DockerHub, Mirror, Upstream
+from local.registry.artifact_registry import add_artifact_registry
+from local.run import CloudRun, host_platform
+
+# Production waits 10 to 600 seconds between deliveries (infra/); a person here waits for none.
+_BACKOFF = {"minimum_backoff": {"nanos": 200_000_000}, "maximum_backoff": {"seconds": 2}}
+_ACK_DEADLINE = 600
+_ATTEMPTS = 100
+
+# Topic -> the function that its messages are pushed to.
+ROUTES = {
+    world.DEPLOY: "deploy_image",
+    world.REDEPLOY: "deploy_image",
+}
+_THREADS = {"deploy_image": 8}
+
+
+class Stack:
+    """*pubsub* defaults to Google's emulator where it is installed, else to ours."""
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        pubsub: Emulator | GoogleEmulator | None = None,
+        containers: bool = True,
+        attempts: int = _ATTEMPTS,
+        settings: dict[str, str] | None = None,
+    ) -> None:
+        self.root = root
+        self._attempts = attempts
+        self._settings = settings or {}
+        self._running = ExitStack()
+        self.clock = Clock()
+        self.hub = DockerHub(root / "hub", self.clock)
+        self.hub.accounts[world.HUB_ACCOUNT[0]] = world.HUB_ACCOUNT[1]
+        self.mirror = Mirror(
+            root / "mirror", self.clock, project=world.PROJECT, location=world.LOCATION
+        )
+        self.mirror.readers |= {world.DEPLOYER, world.WARMER, world.RUN_AGENT}
+        self.mirror.add_remote(
+            world.REMOTE,
+            Upstream("registry-1.docker.io", self.hub.hosts, credentials=world.HUB_ACCOUNT),
+        )
+        self.pubsub = pubsub or choose()
+        self.run = CloudRun(
+            root=root / "run",
+            project_numbers={world.PROJECT: world.PROJECT_NUMBER},
+            host_map=self.mirror.hosts,
+            containers=containers,
+        )
+        self.functions: dict[str, Function] = {}
+        self._artifact_registry = grpc.server(ThreadPoolExecutor(4, "artifact-registry"))
+        self.artifact_registry_address = ""
+
+    def start(self) -> Self:
+        """Everything answers when this returns."""
+        (self.root / "log").mkdir(parents=True, exist_ok=True)
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def stop(self) -> None:
+        """Leaves no process and no thread behind; safe to call twice."""
+        self._running.close()
+
+    def settings(self, account: str) -> dict[str, str]:
+        """The environment of a function that runs as *account*."""
+        return {
+            "TRANSSHIP_PROJECT": world.PROJECT,
+            "TRANSSHIP_REGION": world.LOCATION,
+            "TRANSSHIP_MIRRORS": f"docker.io={world.MIRROR}",
+            "TRANSSHIP_POLICY": world.POLICY,
+            "TRANSSHIP_RUNTIME_ACCOUNT": world.RUNTIME,
+            "TRANSSHIP_OUTCOMES_TOPIC": world.OUTCOMES,
+            "TRANSSHIP_PLATFORM": host_platform(),
+            **self._settings,
+            **self.endpoints(account),
+        }
+
+    def endpoints(self, account: str) -> dict[str, str]:
+        """Where the parts of this stack are, for any client."""
+        hosts = {**self.hub.hosts, **self.mirror.hosts}
+        return {
+            "PUBSUB_EMULATOR_HOST": self.pubsub.grpc_address,
+            "GOOGLE_CLOUD_PROJECT": world.PROJECT,
+            "TRANSSHIP_LOCAL_HOSTS": ",".join(f"{host}={url}" for host, url in hosts.items()),
+            "TRANSSHIP_LOCAL_RUN": self.run.grpc_address,
+            "TRANSSHIP_LOCAL_RUN_V1": self.run.v1_url,
+            "TRANSSHIP_LOCAL_ARTIFACT_REGISTRY": self.artifact_registry_address,
+            "TRANSSHIP_LOCAL_ACCOUNT": account,
+        }
+
+    def publisher(self) -> PublisherClient:
+        channel = grpc.insecure_channel(self.pubsub.grpc_address)
+        self._running.callback(channel.close)
+        return PublisherClient(transport=PublisherGrpcTransport(channel=channel))
+
+    def subscriber(self) -> SubscriberClient:
+        channel = grpc.insecure_channel(self.pubsub.grpc_address)
+        self._running.callback(channel.close)
+        return SubscriberClient(transport=SubscriberGrpcTransport(channel=channel))
+
+    def _start(self) -> None:
+        stopped: list[Callable[[], Any]] = [self.hub.close, self.mirror.close]
+        for stop in stopped:
+            self._running.callback(stop)
+        self.pubsub.start()
+        self._running.callback(self.pubsub.stop)
+        self.run.start()
+        self._running.callback(self.run.stop)
+        add_artifact_registry(self._artifact_registry, self.mirror)
+        port = self._artifact_registry.add_insecure_port("127.0.0.1:0")
+        self._artifact_registry.start()
+        self._running.callback(lambda: self._artifact_registry.stop(0).wait())
+        self.artifact_registry_address = f"127.0.0.1:{port}"
+        for target in dict.fromkeys(ROUTES.values()):
+            function = Function(
+                target,
+                self.settings(world.DEPLOYER),
+                threads=_THREADS[target],
+                log=self.root / "log" / f"{target}.log",
+            )
+            self.functions[target] = function
+            function.start()
+            self._running.callback(function.stop)
+        self._make_topics()
+        for function in self.functions.values():
+            function.wait()
+
+    def _make_topics(self) -> None:
+        publisher, subscriber = self.publisher(), self.subscriber()
+        topics = (
+            *ROUTES,
+            world.OUTCOMES,
+            world.DEAD_LETTER,
+        )
+        for topic in topics:
+            publisher.create_topic(name=topic)
+        for topic, target in ROUTES.items():
+            # The topic in the URL's path, as infra/ has it.
+            subscriber.create_subscription(
+                {
+                    "name": world.subscription(f"{_short(topic)}-push"),
+                    "topic": topic,
+                    "push_config": {"push_endpoint": f"{self.functions[target].url}/{topic}"},
+                    "ack_deadline_seconds": _ACK_DEADLINE,
+                    "retry_policy": _BACKOFF,
+                    "dead_letter_policy": {
+                        "dead_letter_topic": world.DEAD_LETTER,
+                        "max_delivery_attempts": self._attempts,
+                    },
+                }
+            )
+        for topic in (world.OUTCOMES, world.DEAD_LETTER):
+            subscriber.create_subscription(
+                name=world.subscription(f"{_short(topic)}-retained"), topic=topic
+            )
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
+def _short(topic: str) -> str:
+    return topic.rpartition("/")[2]
