@@ -192,6 +192,8 @@ def test_these_are_different(left: str, right: str) -> None:
         ("[fe80::1%eth0]:5000/debian", "the registry '[fe80::1%eth0]:5000'"),
         ("[2001:db8:3:4::192.0.2.33]:5000/debian", "the registry"),
         ("[1::2::3]/debian", "the registry"),
+        ("[::1]x/debian", "the registry '[::1]x'"),
+        ("x[::1]/debian", "the registry"),
         ("[:]/debian", "the registry"),
         ("[12345::]/debian", "the registry"),
         ("[1:2:3]/debian", "the registry"),
