@@ -9,6 +9,8 @@ from typing import BinaryIO
 from local.registry.faults import Fault
 
 DISCARD_LIMIT = 8 * 1024 * 1024
+CHUNK = 1024 * 1024
+PIECES_A_SECOND = 20
 
 
 class RequestBody(io.RawIOBase):
@@ -84,10 +86,11 @@ def spoiled(
     cut = min((f.cut_after for f in faults if f.cut_after is not None), default=None)
     rate = min((f.bytes_per_second for f in faults if f.bytes_per_second), default=None)
     corrupted = length // 2 if length and any(fault.corrupt for fault in faults) else None
+    step = max(rate // PIECES_A_SECOND, 1) if rate else CHUNK
     sent = 0
     for chunk in chunks:
-        for start in range(0, len(chunk), rate or len(chunk) or 1):
-            piece = chunk[start : start + rate] if rate else chunk
+        for start in range(0, len(chunk), step):
+            piece = chunk[start : start + step]
             if corrupted is not None and sent <= corrupted < sent + len(piece):
                 position = corrupted - sent
                 flipped = bytes([piece[position] ^ 1])

@@ -218,7 +218,8 @@ class DockerHub(Host):
             or accepts(request, stored.media_type)
         ):
             return stored
-        return self.store.manifest(asked.name, amd64_child(stored))
+        child = amd64_child(stored)
+        return self.store.manifest(asked.name, child) if child else None
 
     def _redirect(self, request: Request, asked: Route) -> Response:
         path = self.store.blob(asked.name, asked.key)

@@ -205,6 +205,8 @@ class _Connection(BaseHTTPRequestHandler):
                 self.close_connection = True
                 return
             self.wfile.write(chunk)
+            if spoilt:
+                self.wfile.flush()  # what is slow is not held back to be sent at once
 
     def _reset(self) -> None:
         self.close_connection = True
