@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from transship.deadline import Deadline
+from transship.model.marks import Marks
 from transship.model.naming import ServiceName
 from transship.model.plan import Found, Wanted
 from transship.model.reference import Reference
@@ -24,7 +25,7 @@ class Services(Protocol):
     def get(self, name: ServiceName) -> Service | None: ...
     def create(self, wanted: Wanted) -> int: ...
     def replace(self, current: Service, wanted: Wanted) -> int: ...
-    def retrack(self, current: Service, tracks: Reference | None) -> int: ...
+    def annotate(self, current: Service, marks: Marks) -> int: ...
 
 
 class Revisions(Protocol):

@@ -14,10 +14,10 @@ from transship.deadline import Deadline
 from transship.errors import DeployPending, PublicAccessRefused, ServiceConflict
 from transship.model.naming import ServiceName
 from transship.model.plan import (
+    Annotate,
     Change,
     CreateService,
     NewRevision,
-    Retrack,
     SetPublic,
     Wanted,
     is_applied,
@@ -103,8 +103,8 @@ def _apply(
                 generation = services.create(change.wanted)
             case NewRevision():
                 generation = services.replace(change.current, change.wanted)
-            case Retrack():
-                generation = services.retrack(change.current, change.tracks)
+            case Annotate():
+                generation = services.annotate(change.current, change.marks)
             case SetPublic():
                 public, detail = set_public(change, access)
     return Landed(changes=tuple(changes), generation=generation, public=public, detail=detail)

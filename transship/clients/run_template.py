@@ -5,7 +5,6 @@ neither read nor written, so that a write keeps it (gRPC keeps even the fields t
 does not know).
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,11 +13,9 @@ from typing import Any
 from google.cloud import run_v2
 
 from transship.errors import InvalidEvent
+from transship.model.marks import is_own_label
 from transship.model.quantity import format_cpu, format_memory, parse_cpu, parse_memory
 from transship.model.settings import Settings, pairs
-
-# transship's own bookkeeping among a service's labels (transship.model.naming.tracking_label).
-TRACKING_LABEL = re.compile(r"transship-[0-9a-f]{40}")
 
 _INGRESS = {
     "all": run_v2.IngressTraffic.INGRESS_TRAFFIC_ALL,
@@ -109,7 +106,7 @@ def _port(service: run_v2.Service) -> Any:
 
 
 def _labels(service: run_v2.Service) -> Any:
-    return pairs({k: v for k, v in service.labels.items() if not TRACKING_LABEL.fullmatch(k)})
+    return pairs({k: v for k, v in service.labels.items() if not is_own_label(k)})
 
 
 def _set_labels(service: run_v2.Service, value: Any) -> None:

@@ -4,7 +4,7 @@ gRPC, because a read-modify-write over REST drops the fields that are newer than
 Importing this module loads the Google clients: wiring does so only when a service is needed.
 """
 
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable
 
 from google.api_core import exceptions
 from google.api_core.operation import Operation
@@ -12,13 +12,13 @@ from google.cloud import run_v2
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from transship.clients.google_errors import translated
-from transship.clients.run_template import TRACKING_LABEL, serving_container, write_settings
+from transship.clients.run_template import serving_container, write_settings
 from transship.clients.run_views import revision_of, service_of
 from transship.errors import Refused, ServiceConflict
-from transship.model.naming import ServiceName, tracking_label
+from transship.model.marks import Marks
+from transship.model.naming import ServiceName
 from transship.model.plan import Wanted
-from transship.model.record import CAUSE_KEY, PREFIX, SCHEMA, SCHEMA_KEY, TRACKS_KEY
-from transship.model.reference import Reference
+from transship.model.record import CAUSE_KEY, PREFIX
 from transship.model.service import CLIENT, Revision, Service
 
 _API = "run.googleapis.com"
@@ -72,11 +72,10 @@ class CloudRunServices:
         mask = _write(service, wanted)
         return self._update(current, service, mask)
 
-    def retrack(self, current: Service, tracks: Reference | None) -> int:
-        """Change what *current* tracks, without a new revision."""
+    def annotate(self, current: Service, marks: Marks) -> int:
+        """Change what *current* says about itself, without a new revision."""
         service = _document(current)
-        _track(service, tracks)
-        service.client = CLIENT
+        _mark(service, marks)
         return self._update(current, service, ["annotations", "client", "labels"])
 
     def revision(self, name: ServiceName, revision: str) -> Revision | None:
@@ -144,28 +143,23 @@ def _write(service: run_v2.Service, wanted: Wanted) -> list[str]:
     service.template.revision = ""
     serving_container(service).image = str(wanted.image.untagged())
     write_settings(service, wanted.settings)
-    record = wanted.record.annotations()
-    _annotate(service.template.annotations, record)
-    _annotate(service.annotations, record)
-    _track(service, wanted.tracks)
-    service.client = CLIENT
+    annotations = service.template.annotations
+    for key in [key for key in annotations if key.startswith(PREFIX)]:
+        del annotations[key]
+    annotations.update(wanted.record.annotations())
+    _mark(service, wanted.marks(service.labels))
     ingress = ["ingress"] if wanted.settings.ingress is not None else []
     return ["annotations", "client", "labels", "template", *ingress]
 
 
-def _annotate(annotations: MutableMapping[str, str], record: dict[str, str]) -> None:
-    """Replace transship's annotations, and keep everybody else's."""
-    for key in [key for key in annotations if key.startswith(PREFIX) and key != TRACKS_KEY]:
-        del annotations[key]
-    annotations.update(record)
-
-
-def _track(service: run_v2.Service, tracks: Reference | None) -> None:
-    """One label per tracked repository, to find the service by; the annotation says the tag."""
-    for key in [key for key in service.labels if TRACKING_LABEL.fullmatch(key)]:
-        del service.labels[key]
-    service.annotations.pop(TRACKS_KEY, None)
-    service.annotations[SCHEMA_KEY] = SCHEMA
-    if tracks is not None:
-        service.labels[tracking_label(tracks.name)] = ""
-        service.annotations[TRACKS_KEY] = str(tracks)
+def _mark(service: run_v2.Service, marks: Marks) -> None:
+    for mapping, changes in (
+        (service.annotations, marks.annotations),
+        (service.labels, marks.labels),
+    ):
+        for key, value in changes.items():
+            if value is None:
+                mapping.pop(key, None)
+            else:
+                mapping[key] = value
+    service.client = CLIENT

@@ -3,10 +3,12 @@
 What nobody named is kept: the traffic split, revision tags, sidecars, every other setting.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from transship.errors import Refused
 from transship.model.digest import Digest
+from transship.model.marks import TRACKED_LABEL, Marks, tracking_marks
 from transship.model.naming import ServiceName, tracking_label
 from transship.model.policy import refuse_target
 from transship.model.reason import Reason
@@ -31,6 +33,11 @@ class Wanted:
     record: Record
     tracks: Reference | None
 
+    def marks(self, labels: Iterable[str]) -> Marks:
+        """For a service that has *labels*."""
+        marks = tracking_marks(self.tracks, labels)
+        return replace(marks, annotations={**self.record.annotations(), **marks.annotations})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateService:
@@ -48,12 +55,12 @@ class NewRevision:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Retrack:
-    """Change what *current* tracks; no new revision."""
+class Annotate:
+    """Change what *current* says about itself; no new revision."""
 
     current: Service
-    tracks: Reference | None
-    reason: Reason = Reason.NEW_TRACKING
+    marks: Marks
+    reason: Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +70,7 @@ class SetPublic:
     reason: Reason = Reason.NEW_ACCESS
 
 
-Change = CreateService | NewRevision | Retrack | SetPublic
+Change = CreateService | NewRevision | Annotate | SetPublic
 
 
 def refuse_foreign(deploy: Deploy, current: Service | None) -> None:
@@ -178,7 +185,8 @@ def plan_deploy(
     elif reason := _new_revision(wanted, current):
         changes.append(NewRevision(current=current, wanted=because(wanted, reason), reason=reason))
     elif not tracking_holds(wanted.tracks, current):
-        changes.append(Retrack(current=current, tracks=wanted.tracks))
+        marks = tracking_marks(wanted.tracks, current.labels)
+        changes.append(Annotate(current=current, marks=marks, reason=Reason.NEW_TRACKING))
     if deploy.public is not None and deploy.public != bool(public):
         changes.append(SetPublic(service=wanted.service, public=deploy.public))
     return changes
@@ -221,4 +229,5 @@ def differing(settings: Settings, current: Service) -> list[str]:
 def tracking_holds(tracks: Reference | None, current: Service) -> bool:
     if tracks is None:
         return current.tracks is None
-    return current.tracks == tracks and tracking_label(tracks.name) in current.labels
+    labels = {tracking_label(tracks.name), TRACKED_LABEL}
+    return current.tracks == tracks and labels <= current.labels.keys()

@@ -5,10 +5,10 @@ from typing import Any
 
 from transship.model.outcome import Deployed, Failed, Outcome, Planned, Unchanged
 from transship.model.plan import (
+    Annotate,
     Change,
     CreateService,
     NewRevision,
-    Retrack,
     SetPublic,
     Wanted,
     differing,
@@ -98,8 +98,10 @@ def describe(change: Change) -> str:
                 f"make a revision of {change.current.name} with {change.wanted.image};"
                 f" changing {names}"
             )
-        case Retrack():
-            return f"let {change.current.name} track {change.tracks or 'nothing'}"
+        case Annotate():
+            said = {**change.marks.annotations, **change.marks.labels}
+            words = ", ".join(f"{key}: {value}" for key, value in said.items() if value is not None)
+            return f"let {change.current.name} say {words or 'nothing'}"
         case SetPublic():
             return f"{'let' if change.public else 'do not let'} everybody invoke {change.service}"
 

@@ -1,0 +1,49 @@
+# Two commands on a fresh machine: `make demo` and `make test`. Both install what they need.
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.PHONY: install check test stack demo bench audit lock clean
+
+install: $(INSTALLED)
+	@sh tools/packages.sh
+
+# The pins are all that is installed: what a function runs with, then what develops it.
+$(INSTALLED): requirements.txt requirements-dev.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+check: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m tools.terraform check
+	$(BIN)/python -m tools.terraform test
+
+test: install
+	$(BIN)/python -m pytest $(ARGS)
+
+# The local cloud, until Ctrl-C.
+stack: install
+	@$(BIN)/python -m local $(ARGS)
+
+demo: install
+	@$(BIN)/python -m local demo $(ARGS)
+
+bench: install
+	$(BIN)/python -m bench $(ARGS)
+
+lock: $(INSTALLED)
+	$(PYTHON) -m venv .cache/lock
+	.cache/lock/bin/pip install --quiet --disable-pip-version-check pip-tools
+	.cache/lock/bin/pip-compile --quiet --strip-extras --generate-hashes --no-emit-index-url \
+	  --no-emit-find-links --no-emit-trusted-host --output-file=requirements.txt requirements.in
+	.cache/lock/bin/pip-compile --quiet --strip-extras --no-emit-index-url \
+	  --no-emit-find-links --no-emit-trusted-host --output-file=requirements-dev.txt requirements-dev.in
+
+clean:
+	rm -rf .venv .cache .local .mypy_cache .pytest_cache .ruff_cache .hypothesis
