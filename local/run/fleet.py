@@ -8,7 +8,7 @@ import base64
 import threading
 import uuid
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import grpc
@@ -148,8 +148,7 @@ class Fleet:
                 ):  # fmt: skip
                     raise invalid("service.traffic.revision", f"'{target.revision}' was not found")
             if not keep:
-                rehearsal = Record(parent=parent, service_id=service_id, message=message)
-                return Change(record=rehearsal, generation=message.generation, revision=None)
+                record = replace(record, revisions=dict(record.revisions))
             return self._accept(record, message, by)
 
     def begin_delete(self, name: str, etag: str, *, keep: bool = True) -> Record:

@@ -39,6 +39,7 @@ class Policies:
         self._lock = threading.Lock()
         # Keyed by the service's uid: another service of the same name starts closed.
         self._policies: dict[str, Any] = {}
+        self._writes = 0
 
     def get(self, request: Any, _principal: str) -> Any:
         uid = self._uid(request.resource)
@@ -64,7 +65,8 @@ class Policies:
                 )
             policy = copied(request.policy)
             policy.version = policy.version or 1
-            policy.etag = _etag(int.from_bytes(base64.b64decode(current.etag)[-4:], "big") + 1)
+            self._writes += 1
+            policy.etag = _etag(self._writes)
             self._policies[uid] = policy
             return copied(policy)
 
@@ -96,5 +98,5 @@ class Policies:
         return self._policies.get(uid) or policy_pb2.Policy(version=1, etag=_etag(0))
 
 
-def _etag(version: int) -> bytes:
-    return base64.b64encode(b"BwX" + version.to_bytes(5, "big"))
+def _etag(write: int) -> bytes:
+    return base64.b64encode(b"BwX" + write.to_bytes(5, "big"))

@@ -13,7 +13,7 @@ from pathlib import Path
 from local.run import probes
 from local.run.behaviour import Behaviour
 from local.run.containers import Container, Runtime, prepared
-from local.run.errors import unsupported
+from local.run.errors import shutting_down, unsupported
 from local.run.normalise import ingress_container
 from local.run.revision import Revision
 
@@ -68,7 +68,7 @@ class Instances:
                 log.warning("the container of %s had exited: starting another", revision.name)
                 self._stop(name)
             if self._stopping.is_set():
-                raise unsupported("a start while it is being stopped")
+                raise shutting_down()
             instance = self._start(revision)
             with self._changed:
                 self._running[name] = instance
@@ -96,7 +96,7 @@ class Instances:
                     return instance
 
     def keep_only(self, service: str, revisions: Collection[str]) -> None:
-        """Stop what no route of *service* leads to, after its last requests."""
+        """Stop what *service* runs besides *revisions*, after the last requests there."""
         for name in self.running():
             owner, _, revision = name.partition("/revisions/")
             if owner == service and revision not in revisions:
@@ -106,7 +106,8 @@ class Instances:
         self._stopping.set()
         with self._changed:
             names = list(self._running)
-        stops = [threading.Thread(target=self._stop, args=(name, 0.0)) for name in names]
+            self._changed.notify_all()
+        stops = [threading.Thread(target=self._stop, args=(name,)) for name in names]
         for thread in stops:
             thread.start()
         for thread in stops:
@@ -142,16 +143,18 @@ class Instances:
             for container in reversed(started):
                 container.stop(0.0)
             raise
-        log.info("%s runs by %s; it has no way out", revision.name, self._runtime.name)
+        log.info("%s runs by %s", revision.name, self._runtime.name)
         wanted = revision.template.scaling.min_instance_count > 0
         return Instance(containers=started, port=port, wanted=wanted)
 
-    def _stop(self, name: str, drain: float = _DRAIN) -> None:
+    def _stop(self, name: str) -> None:
         with self._changed:
             instance = self._running.pop(name, None)
             if instance is None:
                 return
-            self._changed.wait_for(lambda: instance.requests == 0, drain)
+            self._changed.wait_for(
+                lambda: instance.requests == 0 or self._stopping.is_set(), _DRAIN
+            )
         for container in reversed(instance.containers):
             container.stop(self._behaviour.stop_grace)
 

@@ -18,7 +18,7 @@ from google.cloud import run_v2
 from local.run.behaviour import Behaviour
 from local.run.errors import RevisionFailed
 from local.run.fleet import Fleet, Record
-from local.run.iam import Policies
+from local.run.iam import Policies, principal
 from local.run.instances import Instances
 from local.run.revision import Revision
 from local.run.traffic import Share
@@ -96,11 +96,18 @@ class Proxy:
         if path in _RESERVED or path.startswith("/_ah/"):
             # Google's front end answers these itself.
             raise _Refused(HTTPStatus.NOT_FOUND, f"The requested URL {path} was not found.")
-        if not self._policies.may_invoke(message, request.headers):
+        if self._policies.may_invoke(message, request.headers):
+            return
+        authorization = request.headers.get("authorization", "")
+        if authorization and principal(authorization) is None:
             raise _Refused(
-                HTTPStatus.FORBIDDEN,
-                f"Your client does not have permission to get URL {path} from this server.",
+                HTTPStatus.UNAUTHORIZED,
+                f"The access token could not be verified: {path} wants a local token.",
             )
+        raise _Refused(
+            HTTPStatus.FORBIDDEN,
+            f"Your client does not have permission to get URL {path} from this server.",
+        )
 
     def _choose(self, record: Record, tag: str) -> Revision:
         routes = record.routes

@@ -10,16 +10,17 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Any
 
+import grpc
+
 from local.run import conditions, traffic
 from local.run.behaviour import Behaviour
-from local.run.conditions import cannot_serve, condition
-from local.run.errors import RevisionFailed, never_listened
+from local.run.conditions import cannot_serve, condition, state_of
+from local.run.errors import ApiError, RevisionFailed, never_listened, not_ready_yet, not_started
 from local.run.fleet import Change, Fleet, Record
 from local.run.gateway import Addresses
 from local.run.images import Images
 from local.run.instances import Instances
 from local.run.messages import copied
-from local.run.names import short
 from local.run.normalise import ingress_container
 from local.run.revision import Revision, show_log
 
@@ -53,6 +54,10 @@ class Reconciler:
         record = change.record
         with record.working:
             self._stopping.wait(self._behaviour.operation_delay)
+            if record.deleting:
+                raise ApiError(
+                    grpc.StatusCode.ABORTED, f"{record.service_id} was deleted meanwhile."
+                )
             revision = change.revision
             if revision is not None and not revision.ready and revision.failure is None:
                 self._bring_up(record, revision)
@@ -89,10 +94,7 @@ class Reconciler:
             revision.failure = failure
         except OSError as error:
             log.exception("%s could not be started", revision.name)
-            revision.failure = never_listened(
-                ingress_container(revision.message).ports[0].container_port
-            )
-            revision.failure.add_note(str(error))
+            revision.failure = not_started(str(error))
         else:
             revision.ready = True
 
@@ -123,19 +125,10 @@ class Reconciler:
         revision = change.revision
         with self._fleet.lock:
             message = record.message
+            before = copied(message)
             if revision is not None:
                 revision.show()
-            failure: RevisionFailed | None = None
-            routes = record.routes
-            if revision is not None and revision.failure is not None:
-                failure = cannot_serve(revision.name, revision.failure)
-            else:
-                self._advance_latest(record)
-                try:
-                    latest = short(message.latest_ready_revision)
-                    routes = traffic.resolve(message.traffic, record.revisions, latest)
-                except RevisionFailed as error:
-                    failure = error
+            failure, routes = self._outcome(record, revision)
             if failure is None:
                 message.observed_generation = max(message.observed_generation, change.generation)
             message.reconciling = change.generation < message.generation
@@ -144,34 +137,46 @@ class Reconciler:
                 self._judge(record, failure)
             for name in self._past_cap(record):
                 self._remove(record, record.revisions[name])
-            record.stamp()
+            if message != before:
+                record.stamp()
         self._later(lambda: self._route(record, routes))
         return failure
 
-    def _advance_latest(self, record: Record) -> None:
-        ready = [revision for revision in record.revisions.values() if revision.ready]
-        if ready:
-            newest = max(ready, key=lambda revision: revision.number)
-            record.message.latest_ready_revision = newest.message.name
+    def _outcome(
+        self, record: Record, revision: Revision | None
+    ) -> tuple[RevisionFailed | None, tuple[traffic.Route, ...]]:
+        if revision is not None and revision.failure is not None:
+            return cannot_serve(revision.name, revision.failure), record.routes
+        message = record.message
+        ready = [other for other in record.revisions.values() if other.ready]
+        if not ready:
+            latest = record.latest_created
+            return cannot_serve(latest.name, latest.failure or not_ready_yet()), record.routes
+        newest = max(ready, key=lambda other: other.number)
+        message.latest_ready_revision = newest.message.name
+        try:
+            return None, traffic.resolve(message.traffic, record.revisions, newest.name)
+        except RevisionFailed as failure:
+            return failure, record.routes
 
     def _judge(self, record: Record, failure: RevisionFailed | None) -> None:
         """Ready is both: the latest revision is, and the routes lead where they should."""
         latest = record.latest_created
-        of_latest = latest.failure and cannot_serve(latest.name, latest.failure)
+        of_latest = cannot_serve(latest.name, latest.failure) if latest.failure else None
         message = record.message
+        ready, *others = conditions.judged(
+            [message.terminal_condition, *message.conditions],
+            [
+                condition(
+                    "Ready", state_of(latest.ready, failure or of_latest), failure or of_latest
+                ),
+                condition("ConfigurationsReady", state_of(latest.ready, of_latest), of_latest),
+                condition("RoutesReady", state_of(ready=True, failure=failure), failure),
+            ],
+        )
+        message.terminal_condition.CopyFrom(ready)
         message.conditions.clear()
-        message.conditions.append(
-            condition(
-                "ConfigurationsReady", conditions.state_of(latest.ready, of_latest), of_latest
-            )
-        )
-        message.conditions.append(
-            condition("RoutesReady", conditions.state_of(ready=True, failure=failure), failure)
-        )
-        either = failure or of_latest
-        message.terminal_condition.CopyFrom(
-            condition("Ready", conditions.state_of(latest.ready, either), either)
-        )
+        message.conditions.extend(others)
 
     def _later(self, action: Callable[[], None]) -> None:
         delay = self._behaviour.traffic_delay
@@ -187,14 +192,15 @@ class Reconciler:
 
     def _route(self, record: Record, routes: tuple[traffic.Route, ...]) -> None:
         with self._fleet.lock:
-            if record.deleting or routes == record.routes:
+            if record.deleting:
                 return
-            record.routes = routes
-            uris = self._addresses.tags(record, [route.tag for route in routes if route.tag])
-            message = record.message
-            message.traffic_statuses.clear()
-            message.traffic_statuses.extend(traffic.statuses(routes, uris.__getitem__))
-            record.stamp()
+            if routes != record.routes:
+                record.routes = routes
+                uris = self._addresses.tags(record, [route.tag for route in routes if route.tag])
+                message = record.message
+                message.traffic_statuses.clear()
+                message.traffic_statuses.extend(traffic.statuses(routes, uris.__getitem__))
+                record.stamp()
         if self._instances is not None:
             kept = {route.revision for route in routes}
             self._executor.submit(self._instances.keep_only, record.message.name, kept)

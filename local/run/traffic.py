@@ -7,7 +7,7 @@ from typing import Any
 import grpc
 
 from local.run.conditions import cannot_serve
-from local.run.errors import Common, RevisionFailed
+from local.run.errors import Common, RevisionFailed, not_ready_yet
 from local.run.messages import LATEST, REVISION, TrafficTargetStatus
 from local.run.revision import Revision
 
@@ -44,8 +44,8 @@ def _ready(name: str, revisions: Mapping[str, Revision]) -> str:
             f"Revision '{name}' not found.",
             reason=Common.REVISION_FAILED,
         )
-    if revision.failure is not None:
-        raise cannot_serve(name, revision.failure)
+    if not revision.ready:
+        raise cannot_serve(name, revision.failure or not_ready_yet())
     return name
 
 

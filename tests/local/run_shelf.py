@@ -1,4 +1,4 @@
-"""A registry of a few lines for the tests of the local Cloud Run: images on a shelf, and refusals."""
+"""A registry of a few lines, for tests of the local Cloud Run: images on a shelf, and refusals."""
 
 import re
 import threading
