@@ -20,7 +20,6 @@ _T = TypeVar("_T")
 
 # Every pattern may be tried for every request.
 _Patterns = Annotated[tuple[str, ...], msgspec.Meta(max_length=200)]
-_Count = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class TargetDocument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -31,20 +30,23 @@ class TargetDocument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class CapsDocument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Amounts as in requests: cpu "2", memory "4Gi", timeout "5m"."""
+    """Amounts as in requests: cpu "2", memory "2Gi", timeout "5m"."""
 
     cpu: str = "2"
-    memory: str = "4Gi"
-    # Cloud Run's own limits, that is, no cap.
+    memory: str = "2Gi"
+    # These two are Cloud Run's own limits.
     timeout: str = "3600s"
     concurrency: Annotated[int, msgspec.Meta(ge=1)] = 1000
     # What is always there costs while nobody asks.
-    min_instances: _Count = 1
+    min_instances: Annotated[int, msgspec.Meta(ge=0)] = 0
     max_instances: Annotated[int, msgspec.Meta(ge=1)] = 10
 
 
 class PolicyDocument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Without *targets*, every region of the own project; an empty list allows nothing."""
+    """Without *targets*, every region of the own project; an empty list allows nothing.
+
+    *public* and *adopt* are globs over services: their names, or PROJECT/REGION/SERVICE.
+    """
 
     images: _Patterns = (f"{DOCKER_HUB}/**",)
     targets: (
