@@ -49,8 +49,8 @@ ALLOWED: list[tuple[dict[str, object], Ask]] = [
     ),
     ({"runtime_accounts": [DEFAULT_COMPUTE]}, replace(ASK, runtime_account=DEFAULT_COMPUTE)),
     ({"public": ["web"]}, replace(ASK, public=True)),
-    ({"public": ["web-*", "*/asia-*/w*"]}, replace(ASK, public=True)),
-    ({"adopt": [f"{PROJECT}/**"]}, replace(ASK, adopt=True)),
+    ({"public": ["web-*", "**/services/w*"]}, replace(ASK, public=True)),
+    ({"adopt": [f"projects/{PROJECT}/**"]}, replace(ASK, adopt=True)),
     (
         {"caps": {"cpu": "4", "memory": "8Gi", "timeout": "5m", "concurrency": 80}},
         replace(ASK, cpu=4000, memory=2**33, timeout=300, concurrency=80),
@@ -104,14 +104,19 @@ REFUSED: list[tuple[str, dict[str, object], Ask, str]] = [
     ),
     ("public", {}, replace(ASK, public=True), "allow_unauthenticated: false"),
     ("public", {"public": ["demo-*"]}, replace(ASK, public=True), "demo-*"),
-    ("public", {"public": ["*/us-*/web"]}, replace(ASK, public=True), "*/us-*/web"),
+    (
+        "public",
+        {"public": ["projects/*/locations/us-*/**"]},
+        replace(ASK, public=True),
+        "projects/*/locations/us-*/**",
+    ),
     ("adopt", {}, replace(ASK, adopt=True), "none: the list is empty"),
     ("adopt", {"adopt": ["legacy"]}, replace(ASK, adopt=True), "legacy"),
     ("caps.cpu", {}, replace(ASK, cpu=2001), "cpu 2001m is over the cap; right is at most 2000m"),
     ("caps.memory", {"caps": {"memory": "1Gi"}}, replace(ASK, memory=2**30 + 1), "at most 1Gi"),
     ("caps.timeout", {"caps": {"timeout": "60"}}, replace(ASK, timeout=61), "at most 60s"),
     ("caps.concurrency", {"caps": {"concurrency": 1}}, replace(ASK, concurrency=2), "at most 1"),
-    ("caps.min_instances", {}, replace(ASK, min_instances=1), "at most 0"),
+    ("caps.min_instances", {}, replace(ASK, min_instances=2), "at most 1"),
     ("caps.max_instances", {}, replace(ASK, max_instances=11), "at most 10"),
 ]
 

@@ -69,7 +69,7 @@ class Caps:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """Patterns of *public* and *adopt* cover a service's own name or PROJECT/REGION/SERVICE."""
+    """Patterns of *public* and *adopt* cover a service's own name or its resource name."""
 
     images: tuple[ImagePattern, ...]
     targets: tuple[Target, ...]
@@ -202,8 +202,9 @@ def _admit_amounts(caps: Caps, ask: Ask) -> None:
 
 
 def _covers(patterns: tuple[Pattern, ...], service: ServiceName) -> bool:
-    path = f"{service.project}/{service.region}/{service.service}"
-    return any(pattern.matches(service.service) or pattern.matches(path) for pattern in patterns)
+    return any(
+        pattern.matches(service.service) or pattern.matches(str(service)) for pattern in patterns
+    )
 
 
 def _listed(allowed: tuple[object, ...]) -> str:

@@ -30,22 +30,23 @@ class TargetDocument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class CapsDocument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Amounts as in requests: cpu "2", memory "2Gi", timeout "5m"."""
+    """Amounts as in requests: cpu "2", memory "4Gi", timeout "5m"."""
 
     cpu: str = "2"
-    memory: str = "2Gi"
+    memory: str = "4Gi"
     # These two are Cloud Run's own limits.
     timeout: str = "3600s"
     concurrency: Annotated[int, msgspec.Meta(ge=1)] = 1000
     # What is always there costs while nobody asks.
-    min_instances: Annotated[int, msgspec.Meta(ge=0)] = 0
+    min_instances: Annotated[int, msgspec.Meta(ge=0)] = 1
     max_instances: Annotated[int, msgspec.Meta(ge=1)] = 10
 
 
 class PolicyDocument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Without *targets*, every region of the own project; an empty list allows nothing.
 
-    *public* and *adopt* are globs over services: their names, or PROJECT/REGION/SERVICE.
+    *public* and *adopt* are globs over services: their own names, `demo-*`, or their resource
+    names, `projects/*/locations/*/services/demo-*`.
     """
 
     images: _Patterns = (f"{DOCKER_HUB}/**",)
