@@ -16,6 +16,11 @@ from dataclasses import dataclass, field
 
 from google.pubsub_v1 import types
 
+from local.pubsub.refusal import exhausted
+
+# The product holds any amount; one machine does not.
+BACKLOG_MESSAGES = 100_000
+BACKLOG_BYTES = 256 * 1024 * 1024
 # A gRPC channel takes 4 MiB unless it was told otherwise; a single larger message goes alone.
 _RESPONSE = 3_000_000
 
@@ -182,12 +187,19 @@ class Backlog:
         elif was_first:
             self._wait(self._owed[line[0]], now)
 
-    def held_by(self, holder: object) -> list[Lease]:
-        return [
-            owed.lease
-            for owed in self._leased.values()
-            if owed.lease is not None and owed.holder is holder
-        ]
+    def room_of(self, holder: object, messages: int, size: int) -> int:
+        """How many more messages a *holder* may have, of so many and of so many bytes; 0 is any."""
+        held = [owed for owed in self._leased.values() if holder and owed.holder is holder]
+        if size and sum(owed.size for owed in held) >= size:
+            return 0
+        return messages - len(held) if messages else BACKLOG_MESSAGES
+
+    def check_room(self, messages: int, size: int) -> None:
+        if len(self) + messages > BACKLOG_MESSAGES or self.bytes + size > BACKLOG_BYTES:
+            raise exhausted(
+                f"The local Pub/Sub holds {BACKLOG_MESSAGES} messages and {BACKLOG_BYTES} bytes of "
+                f"a subscription; {self.name} is full."
+            )
 
     def next_due(self) -> float | None:
         return self._waiting[0][0] if self._waiting else None

@@ -21,9 +21,6 @@ from local.pubsub.subscription import Subscription
 
 log = logging.getLogger(__name__)
 
-# Of one subscription. The product holds any amount; a laptop does not.
-BACKLOG_MESSAGES = 100_000
-BACKLOG_BYTES = 256 * 1024 * 1024
 DELIVERIES = 10_000
 # So many push requests at once and subscription: one that hangs leaves workers to the others.
 PUSH_WINDOW = 8
@@ -32,10 +29,9 @@ _GLANCE = 1.0
 
 
 class Broker:
-    def __init__(self, catalogue: Catalogue, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
         self._changed = catalogue.changed
-        self._clock = clock
         self._closed = False
         # The product's message ids are decimal and as long.
         self._last_id = 10**15
@@ -62,7 +58,7 @@ class Broker:
         with self._changed:
             self._catalogue.topic(topic)
             for subscription in self._catalogue.subscriptions_of(topic):
-                _check_room(subscription, len(messages), sum(sizes))
+                subscription.backlog.check_room(len(messages), sum(sizes))
             ids = [self._publish(topic, *each) for each in zip(messages, sizes, strict=True)]
             self._changed.notify_all()
         return ids
@@ -78,7 +74,7 @@ class Broker:
         holdable: tuple[int, int] = (0, 0),
         seconds: int = 0,
     ) -> list[Lease]:
-        """Messages for a subscriber, as soon as there is one, or none at *until* (on our clock).
+        """Messages for a subscriber, as soon as there is one, or none at *until* (monotonic).
 
         A *holder* has at most *holdable* messages and bytes at a time; zero is no limit.
         """
@@ -92,11 +88,11 @@ class Broker:
                         grpc.StatusCode.FAILED_PRECONDITION,
                         "This method is not supported for this subscription type.",
                     )
-                now = self._clock()
+                now = time.monotonic()
                 self._expire(subscription, now)
                 if not alive():
                     return []
-                room = min(limit, _room(subscription, holder, holdable))
+                room = min(limit, subscription.backlog.room_of(holder, *holdable))
                 deadline = seconds or subscription.settings.ack_deadline_seconds
                 leases = subscription.backlog.lease(room, deadline, now, holder)
                 if leases or now >= until:
@@ -107,7 +103,7 @@ class Broker:
     def acknowledge(self, name: str, ack_ids: Sequence[str]) -> None:
         with self._changed:
             subscription = self._subscription_of(name, ack_ids)
-            now = self._clock()
+            now = time.monotonic()
             self._expire(subscription, now)
             for ack_id in ack_ids:
                 subscription.backlog.acknowledge(ack_id, now)
@@ -119,7 +115,7 @@ class Broker:
             raise invalid(f"Invalid ack deadline given (seconds={seconds}): must be 0 to 600.")
         with self._changed:
             subscription = self._subscription_of(name, ack_ids)
-            now = self._clock()
+            now = time.monotonic()
             self._expire(subscription, now)
             for ack_id in ack_ids:
                 if seconds:
@@ -131,7 +127,7 @@ class Broker:
     def due_pushes(self, limit: int) -> tuple[list[Push], float]:
         """What to push now, and in how many seconds to ask again unless something changes."""
         with self._changed:
-            now = self._clock()
+            now = time.monotonic()
             pushes: list[Push] = []
             times: list[float | None] = []
             for subscription in self._catalogue.subscriptions():
@@ -157,7 +153,7 @@ class Broker:
         subscription = push.subscription
         with self._changed:
             self._deliveries.append(delivery)
-            now = self._clock()
+            now = time.monotonic()
             subscription.note_push(succeeded=succeeded, now=now)
             if subscription in self._catalogue.subscriptions():  # not deleted meanwhile
                 self._expire(subscription, now)
@@ -170,7 +166,7 @@ class Broker:
     def backlog(self, name: str) -> list[types.PubsubMessage]:
         with self._changed:
             subscription = self._catalogue.subscription(name)
-            self._expire(subscription, self._clock())
+            self._expire(subscription, time.monotonic())
             return list(subscription.backlog.messages())
 
     def deliveries_made(self) -> list[Delivery]:
@@ -179,14 +175,14 @@ class Broker:
 
     def wait_idle(self, timeout: float) -> None:
         """Until no push subscription owes a message; TimeoutError names those that do."""
-        until = self._clock() + timeout
+        until = time.monotonic() + timeout
         with self._changed:
             while busy := [
                 f"{each.name} ({len(each.backlog)})"
                 for each in self._catalogue.subscriptions()
                 if each.pushes and len(each.backlog)
             ]:
-                rest = until - self._clock()
+                rest = until - time.monotonic()
                 if rest <= 0:
                     raise TimeoutError(f"not delivered after {timeout:g} s: {', '.join(busy)}")
                 self._changed.wait(min(rest, _GLANCE))
@@ -196,7 +192,7 @@ class Broker:
         published = new_message(message, str(self._last_id), time.time_ns() // 1_000_000)
         for subscription in self._catalogue.subscriptions_of(topic):
             if subscription.accepts(published.attributes):
-                subscription.backlog.add(published, size, self._clock())
+                subscription.backlog.add(published, size, time.monotonic())
         return published.message_id
 
     def _expire(self, subscription: Subscription, now: float) -> None:
@@ -238,23 +234,3 @@ class Broker:
 
 def _pause(now: float, *times: float | None) -> float:
     return min([_GLANCE, *(each - now for each in times if each is not None and each > now)])
-
-
-def _room(subscription: Subscription, holder: object, holdable: tuple[int, int]) -> int:
-    messages, size = holdable
-    if holder is None or not (messages or size):
-        return checks.MESSAGES_LIMIT
-    held = subscription.backlog.held_by(holder)
-    if size and sum(len(lease.message.data) for lease in held) >= size:
-        return 0
-    return messages - len(held) if messages else checks.MESSAGES_LIMIT
-
-
-def _check_room(subscription: Subscription, messages: int, size: int) -> None:
-    backlog = subscription.backlog
-    if len(backlog) + messages > BACKLOG_MESSAGES or backlog.bytes + size > BACKLOG_BYTES:
-        raise Refused(
-            grpc.StatusCode.RESOURCE_EXHAUSTED,
-            f"The local Pub/Sub holds {BACKLOG_MESSAGES} messages and {BACKLOG_BYTES} bytes of a "
-            f"subscription; {subscription.name} is full.",
-        )

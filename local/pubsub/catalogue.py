@@ -13,7 +13,7 @@ from google.pubsub_v1 import types
 
 from local.pubsub import checks
 from local.pubsub.backlog import Disturbance
-from local.pubsub.refusal import already_exists, invalid, not_found
+from local.pubsub.refusal import already_exists, exhausted, invalid, not_found
 from local.pubsub.subscription import DELETED_TOPIC, Subscription, new_subscription, with_defaults
 from local.pubsub.wire import copy
 
@@ -52,6 +52,7 @@ class Catalogue:
             if topic.name in self._topics:
                 raise already_exists(topic.name)
             self._check_room()
+            topic.state = types.Topic.State(types.Topic.State.ACTIVE)
             self._topics[topic.name] = topic
         return topic
 
@@ -165,7 +166,7 @@ class Catalogue:
 
     def _check_room(self) -> None:
         if len(self._topics) + len(self._subscriptions) >= RESOURCES_LIMIT:
-            raise invalid(f"The local Pub/Sub holds {RESOURCES_LIMIT} topics and subscriptions.")
+            raise exhausted(f"The local Pub/Sub holds {RESOURCES_LIMIT} topics and subscriptions.")
 
 
 def _transfer(fields: Iterable[str], wanted: _Resource, into: _Resource) -> None:

@@ -34,23 +34,26 @@ class Emulator:
     ) -> None:
         self._catalogue = Catalogue()
         self._broker = Broker(self._catalogue)
-        self._api = Api(self._catalogue, self._broker)
-        self._pusher = Pusher(self._catalogue, self._broker, push_workers)
-        self._grpc = GrpcFace(self._api, self._broker)
-        self._rest = RestFace(self._api)
+        self._push_workers = push_workers
+        # From start on: until then it holds no port.
+        self._pusher: Pusher
+        self._grpc: GrpcFace
+        self._rest: RestFace
         self.disturb(duplicate_deliveries=duplicate_deliveries, late_deliveries=late_deliveries)
 
     def start(self) -> None:
-        self._pusher.start()
-        self._grpc.start()
-        self._rest.start()
+        api = Api(self._catalogue, self._broker)
+        self._pusher = Pusher(self._catalogue, self._broker, self._push_workers)
+        self._grpc = GrpcFace(api, self._broker)
+        self._rest = RestFace(api)
+        for part in (self._pusher, self._grpc, self._rest):
+            part.start()
 
     def stop(self) -> None:
         """Break off what is under way; nothing is left running, and nothing is kept."""
         self._broker.close()
-        self._rest.stop()
-        self._grpc.stop()
-        self._pusher.stop()
+        for part in (self._rest, self._grpc, self._pusher):
+            part.stop()
 
     @property
     def grpc_address(self) -> str:

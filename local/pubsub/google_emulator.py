@@ -14,14 +14,13 @@ import socket
 import subprocess
 import tempfile
 import time
+import urllib.request
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Literal, Self
-
-import grpc
 
 from local.pubsub.emulator import Emulator
 
@@ -41,6 +40,8 @@ _ROOTS = (
 )
 _STARTED = 30.0
 _STOPPED = 5.0
+_ANSWER = 5.0
+_PAUSE = 0.05
 # The kernel's choice of a port can be taken by another before Java listens on it.
 _ATTEMPTS = 3
 _LOG_TAIL = 2_000
@@ -124,12 +125,12 @@ def _spawn(command: list[str], output: IO[bytes]) -> subprocess.Popen[bytes]:
 
 
 def _answers(process: subprocess.Popen[bytes], address: str, until: float) -> bool:
-    with grpc.insecure_channel(address) as channel:
-        ready = grpc.channel_ready_future(channel)
-        while process.poll() is None and time.monotonic() < until:
-            with suppress(grpc.FutureTimeoutError):
-                ready.result(timeout=0.2)
+    while process.poll() is None and time.monotonic() < until:
+        try:
+            with urllib.request.urlopen(f"http://{address}/", timeout=_ANSWER):
                 return True
+        except OSError:
+            time.sleep(_PAUSE)
     return False
 
 

@@ -54,8 +54,9 @@ _UNARY: dict[str, dict[str, tuple[Any, Callable[..., Any]]]] = {
 
 class GrpcFace:
     def __init__(self, api: Api, broker: Broker) -> None:
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="pubsub-grpc")
         self._server = grpc.server(
-            ThreadPoolExecutor(_THREADS, thread_name_prefix="pubsub-grpc"),
+            self._pool,
             options=[
                 ("grpc.max_receive_message_length", _REQUEST_BYTES),
                 ("grpc.max_send_message_length", -1),
@@ -84,6 +85,7 @@ class GrpcFace:
 
     def stop(self) -> None:
         self._server.stop(_GRACE).wait()
+        self._pool.shutdown(wait=True)
 
 
 class _NotHere(grpc.GenericRpcHandler):

@@ -8,7 +8,7 @@ import logging
 import socket
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from urllib.parse import urlsplit
 
@@ -53,7 +53,7 @@ class Pusher:
                 pushes, pause = self._broker.due_pushes(self._workers - self._pushing)
                 self._pushing += len(pushes)
                 for push in pushes:
-                    self._pool.submit(self._deliver, push)
+                    self._pool.submit(self._deliver, push).add_done_callback(_tell)
                 if not pushes:
                     self._changed.wait(pause)
 
@@ -102,6 +102,13 @@ class Pusher:
             with self._changed:
                 self._open.discard(connection)
             connection.close()
+
+
+def _tell(done: Future[None]) -> None:
+    """A worker that failed is a bug, and would be silent in its future."""
+    error = None if done.cancelled() else done.exception()
+    if error is not None:
+        log.error("push worker failed", exc_info=error)
 
 
 def _break_off(connection: http.client.HTTPConnection) -> None:

@@ -77,8 +77,6 @@ def _metadata(settings: types.Subscription, lease: Lease) -> dict[str, str]:
     }
     if message.ordering_key:
         headers["x-goog-pubsub-ordering-key"] = message.ordering_key
-    if "dead_letter_policy" in settings:
-        headers["x-goog-pubsub-delivery-attempt"] = str(lease.attempt)
     return headers
 
 

@@ -29,6 +29,10 @@ def not_found(name: str) -> Refused:
     return Refused(grpc.StatusCode.NOT_FOUND, f"Resource not found (resource={_last(name)}).")
 
 
+def exhausted(message: str) -> Refused:
+    return Refused(grpc.StatusCode.RESOURCE_EXHAUSTED, message)
+
+
 def unimplemented(what: str) -> Refused:
     return Refused(grpc.StatusCode.UNIMPLEMENTED, f"The local Pub/Sub does not implement {what}.")
 

@@ -25,6 +25,7 @@ from local.pubsub.wire import pb
 log = logging.getLogger(__name__)
 
 _THREADS = 16
+_CONNECTIONS = 64
 _TIMEOUT = 30.0
 # Base64 makes 4 bytes of 3, so that a request of 10 MB is allowed.
 _BODY = 16 * 1024 * 1024
@@ -107,12 +108,17 @@ class RestFace:
 
 
 class _Server(http.server.HTTPServer):
+    request_queue_size = _CONNECTIONS
+
     def __init__(self, api: Api) -> None:
         self.api = api
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="pubsub-rest")
+        self._slots = threading.BoundedSemaphore(_CONNECTIONS)
         super().__init__(("127.0.0.1", 0), _Exchange)
 
     def process_request(self, request: Any, client_address: Any) -> None:
+        # Beyond these, connections wait in the kernel's queue, which is as long.
+        self._slots.acquire()
         self._pool.submit(self._serve, request, client_address)
 
     def server_close(self) -> None:
@@ -126,6 +132,7 @@ class _Server(http.server.HTTPServer):
             log.debug("connection of %s ended: %s", client_address, error)
         finally:
             self.shutdown_request(request)
+            self._slots.release()
 
 
 class _Waiting:

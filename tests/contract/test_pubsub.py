@@ -591,7 +591,7 @@ class TestGoogleEmulator(PubSubContract):
             "Google's emulator leaves fields out of the push body",
         ),
         "test_an_unwrapped_push_request_has_its_metadata_in_headers": (
-            "Google's emulator leaves the ordering key out of the headers"
+            "Google's emulator calls that header x-goog-ordering-key"
         ),
         "test_a_push_request_carries_an_identity_token": "Google's emulator makes no tokens",
         "test_a_success_acknowledges[202]": "Google's emulator redelivers after 202",

@@ -30,6 +30,11 @@ class Hit:
         return base64.b64decode(self.message["data"])
 
 
+class _Server(http.server.ThreadingHTTPServer):
+    # With the default of 5, a burst of connections waits a second for the next SYN.
+    request_queue_size = 128
+
+
 class Receiver:
     """Answers 204 unless `answers[path]` holds something else to answer first."""
 
@@ -38,8 +43,7 @@ class Receiver:
         self._hits: defaultdict[str, list[Hit]] = defaultdict(list)
         self._changed = threading.Condition()
         self._silent: set[str] = set()
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.05}
         )
