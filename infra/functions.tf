@@ -222,11 +222,8 @@ resource "google_cloudfunctions2_function" "function" {
     timeout_seconds                  = each.value.timeout_seconds
 
     environment_variables = merge(
-      {
-        LOG_EXECUTION_ID = "true"
-        # functions-framework starts four threads for each CPU, whatever the concurrency.
-        THREADS = tostring(each.value.concurrency)
-      },
+      # functions-framework starts four threads for each CPU, whatever the concurrency.
+      { THREADS = tostring(each.value.concurrency) },
       { for variable in each.value.environment : variable => local.settings[variable] if local.settings[variable] != "" },
     )
 

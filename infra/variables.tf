@@ -128,12 +128,19 @@ variable "mirrors" {
 variable "policy" {
   description = <<-EOT
     What a request may ask for; everything else is rejected.
-    `images` are globs over canonical references; `adopt` and `public` are globs over `PROJECT/REGION/SERVICE`.
-    `caps` bound what one service may take.
+    `images` are globs over canonical references; `adopt` and `public` are globs over a service's name or its full one, `projects/PROJECT/locations/REGION/services/SERVICE`.
+    `caps` are the most that a service may take.
   EOT
   type = object({
-    adopt  = optional(list(string), [])
-    caps   = optional(object({ cpu = optional(string, "2"), max_instances = optional(number, 10), memory = optional(string, "2Gi"), min_instances = optional(number, 0) }), {})
+    adopt = optional(list(string), [])
+    caps = optional(object({
+      concurrency   = optional(number, 1000)
+      cpu           = optional(string, "2")
+      max_instances = optional(number, 10)
+      memory        = optional(string, "4Gi")
+      min_instances = optional(number, 1)
+      timeout       = optional(string, "3600s")
+    }), {})
     images = optional(list(string), ["docker.io/**"])
     public = optional(list(string), [])
   })

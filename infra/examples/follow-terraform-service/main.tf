@@ -29,7 +29,7 @@ module "transship" {
     }
   }
   policy = {
-    adopt  = ["${var.project}/${var.region}/site"]
+    adopt  = ["projects/${var.project}/locations/${var.region}/services/site"]
     images = ["docker.io/library/nginx:*"]
   }
 }

@@ -21,6 +21,6 @@ module "transship" {
 
   policy = {
     images = ["docker.io/dockersamples/*", "docker.io/library/*"]
-    public = ["${var.project}/${var.region}/image-from-docker-hub"]
+    public = ["image-from-docker-hub"]
   }
 }
