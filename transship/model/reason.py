@@ -1,6 +1,7 @@
 """Why an event ended as it did, one word each, and how to change it.
 
-The words are stable: they stand in outcomes, logs and annotations. docs/reasons.md is the table.
+The words are stable: they stand in outcomes, logs and annotations. docs/reasons.md is generated
+from here.
 """
 
 from enum import StrEnum
@@ -18,14 +19,43 @@ class Reason(StrEnum):
         member.help = clear
         return member
 
+    # Something was done.
     NEW_SERVICE = "new_service", "nothing to clear: the service was made"
     NEW_IMAGE = "new_image", "nothing to clear: the service runs another digest now"
     NEW_SETTINGS = "new_settings", "nothing to clear: settings that the message names were changed"
     NEW_TRACKING = "new_tracking", "nothing to clear: what the service tracks was changed"
     NEW_ACCESS = "new_access", "nothing to clear: who may invoke the service was changed"
-    UP_TO_DATE = "up_to_date", "nothing to do: the service is as the message asks"
+
+    # Nothing had to be done.
+    UP_TO_DATE = "up_to_date", "nothing to do: the service is as asked"
+    OTHER_PLATFORM_ONLY = (
+        "other_platform_only",
+        "nothing to do: the tag moved, what runs on this platform did not; it was recorded",
+    )
     SUPERSEDED = "superseded", "a newer request was applied before; publish again to have this one"
+
+    # Somebody wants it so.
+    HELD = "held", "a `release` message ends the hold"
+    PINNED = "pinned", "a `release` message ends the pin"
+    SKIPPED = "skipped", "wait for the tag to move on, or publish a `release` message"
     OPERATOR_HOLD = (
         "operator_hold",
         "traffic is pinned; `gcloud run services update-traffic SERVICE --to-latest` frees it",
     )
+    PAUSED = "paused", "set TRANSSHIP_PAUSED to false: automatic deploys are paused everywhere"
+    PACED = "paced", "wait: the service had its automatic deploys of this hour; a later one follows"
+
+    # Something is in the way.
+    FAILED_BEFORE = (
+        "failed_before",
+        "this digest never became ready here; move the tag on, or publish a `deploy` message",
+    )
+    TRACKING_LOST = (
+        "tracking_lost",
+        "the annotations that say what is tracked are gone; publish a `track` message",
+    )
+    UNLISTED_REGION = "unlisted_region", "add the project and region to the policy's targets"
+    REFUSED = "refused", "policy no longer allows the image; change the policy, or untrack"
+    TAG_DELETED = "tag_deleted", "the tag is gone upstream; what runs goes on running"
+    UPSTREAM_UNAVAILABLE = "upstream_unavailable", "wait: the upstream is asked again by itself"
+    QUOTA = "quota", "wait: the pulls left are kept for deploys until the window moves on"

@@ -1,0 +1,131 @@
+"""Whether a service follows its tag now: one pure function from facts to a decision.
+
+The facts come from the service's own record, so that nothing here has to be remembered. Policies
+that come later (version ranges, cooldown, windows, approval) are further facts and further lines.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import msgspec
+
+from transship.errors import InvalidReference
+from transship.model.digest import Digest
+from transship.model.naming import ServiceName
+from transship.model.reason import Reason
+from transship.model.record import PREFIX, TRACKS_KEY, Record
+from transship.model.reference import Reference, parse_reference
+
+HOLD_KEY = f"{PREFIX}hold"
+PIN_KEY = f"{PREFIX}pin"
+SKIP_KEY = f"{PREFIX}skip"
+AUTOMATIC_KEY = f"{PREFIX}automatic"
+WHY_KEY = f"{PREFIX}why"
+
+_HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Follower:
+    """A service that says it tracks a tag, as a list of services tells it.
+
+    *image* is what the newest revision was asked to run. *automatic* are the times of its last
+    automatic deploys.
+    """
+
+    name: ServiceName
+    tracks: Reference | None
+    image: Reference | None
+    index: Digest | None = None
+    failed: bool = False
+    pinned_traffic: bool = False
+    held: bool = False
+    pinned: bool = False
+    skipped: frozenset[str] = frozenset()
+    automatic: tuple[datetime, ...] = ()
+    moved_at: datetime | None = None
+    why: str = ""
+
+    @property
+    def runs(self) -> Digest | None:
+        return self.image.digest if self.image else None
+
+    def has(self, digest: Digest) -> bool:
+        """What runs is *digest*, or is the part of index *digest* that is for this platform."""
+        return digest in (self.runs, self.index)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What holds for all services. *pace* is how many automatic deploys an hour one may have."""
+
+    paused: bool = False
+    pace: int = 6
+
+
+def follow(
+    follower: Follower, upstream: Digest, *, rules: Rules, listed: bool, now: datetime
+) -> Reason:
+    """NEW_IMAGE to deploy *upstream*; any other reason says why not.
+
+    *upstream* is what the tag means now. *listed*: the policy allows project and region.
+    """
+    this_hour = sum(time > now - _HOUR for time in follower.automatic)
+    # In the order in which somebody would want to know.
+    obstacles = (
+        (follower.tracks is None, Reason.TRACKING_LOST),
+        (not listed, Reason.UNLISTED_REGION),
+        (follower.has(upstream) and follower.failed, Reason.FAILED_BEFORE),
+        (follower.has(upstream), Reason.UP_TO_DATE),
+        (follower.held, Reason.HELD),
+        (follower.pinned, Reason.PINNED),
+        (upstream.value in follower.skipped, Reason.SKIPPED),
+        (follower.pinned_traffic, Reason.OPERATOR_HOLD),
+        (rules.paused, Reason.PAUSED),
+        (this_hour >= rules.pace, Reason.PACED),
+    )
+    return next((reason for is_so, reason in obstacles if is_so), Reason.NEW_IMAGE)
+
+
+def follower_of(
+    name: ServiceName,
+    *,
+    annotations: Mapping[str, str],
+    image: Reference | None,
+    failed: bool,
+    pinned_traffic: bool,
+) -> Follower:
+    """From the service's own annotations; those of the template are not in every list."""
+    record = Record.read(annotations)
+    # The index is of what runs only as long as nobody has deployed something else.
+    known = record is not None and image is not None and image.digest == record.child
+    return Follower(
+        name=name,
+        tracks=_tracked(annotations),
+        image=image,
+        index=record.index if record and known else None,
+        failed=failed,
+        pinned_traffic=pinned_traffic,
+        held=HOLD_KEY in annotations,
+        pinned=PIN_KEY in annotations,
+        skipped=frozenset(annotations.get(SKIP_KEY, "").split()),
+        automatic=_times(annotations.get(AUTOMATIC_KEY, "")),
+        moved_at=record.requested_at if record else None,
+        why=annotations.get(WHY_KEY, ""),
+    )
+
+
+def _tracked(annotations: Mapping[str, str]) -> Reference | None:
+    try:
+        return parse_reference(annotations[TRACKS_KEY])
+    except (KeyError, InvalidReference):
+        return None
+
+
+def _times(text: str) -> tuple[datetime, ...]:
+    """Space-separated; what another hand broke is no time."""
+    try:
+        return tuple(msgspec.convert(text.split(), type=list[datetime]))
+    except msgspec.ValidationError:
+        return ()
