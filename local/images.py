@@ -77,22 +77,24 @@ def static_site(text: str, *, form: Form = OCI, port: int = PORT) -> Image:
     )
 
 
-def exits_at_start(code: int = 1) -> Image:
-    return _container(f"echo cannot start >&2; exit {code}")
+def exits_at_start(code: int = 1, *, platform: str = AMD64) -> Image:
+    return _container(f"echo cannot start >&2; exit {code}", {}, platform=platform)
 
 
-def never_listens() -> Image:
-    return _container("exec sleep 86400")
+def never_listens(*, platform: str = AMD64) -> Image:
+    return _container("exec sleep 86400", {}, platform=platform)
 
 
-def listens_late(seconds: float) -> Image:
+def listens_late(seconds: float, *, platform: str = AMD64) -> Image:
     page = File(content=b"<h1>late</h1>\n")
     return _container(
-        f"sleep {seconds}; exec httpd -f -p ${{PORT:-{PORT}}} -h /www", {"www/index.html": page}
+        f"sleep {seconds}; exec httpd -f -p ${{PORT:-{PORT}}} -h /www",
+        {"www/index.html": page},
+        platform=platform,
     )
 
 
-def answers_500(path: str) -> Image:
+def answers_500(path: str, *, platform: str = AMD64) -> Image:
     """Listens, and serves every path but *path*."""
     answer = (
         "#!/bin/sh\nread -r method path version\n"
@@ -104,34 +106,30 @@ def answers_500(path: str) -> Image:
         'Connection: close\\r\\n\\r\\n\' "$status"\n'
     )
     return _container(
-        f"exec tcpsvd 0 ${{PORT:-{PORT}}} /answer",
+        f"exec nc -ll -p ${{PORT:-{PORT}}} -e /answer",
         {"answer": File(content=answer.encode(), mode=0o755)},
+        platform=platform,
     )
 
 
-def ballast(layers: int, size: int, *, seed: int = 0) -> Image:
+def ballast(layers: int, size: int, *, seed: int = 0, platform: str = AMD64) -> Image:
     """*layers* random layers of *size* bytes: something to measure a pull with."""
-    return image([random_layer(size, seed + number) for number in range(layers)], {"Cmd": ["/x"]})
+    content = [random_layer(size, seed + number) for number in range(layers)]
+    return image(content, {"Cmd": ["/x"]}, platform=platform)
 
 
 def _container(
     command: str,
-    files: Mapping[str, File | str] | None = None,
+    files: Mapping[str, File | str],
     *,
-    platform: str = AMD64,
+    platform: str,
     form: Form = OCI,
     port: int = PORT,
 ) -> Image:
-    layers = [busybox_layer()]
-    if files:
-        layers.append(files_layer(files))
-    return image(
-        layers,
-        {
-            "Cmd": ["/bin/sh", "-c", command],
-            "Env": ["PATH=/bin"],
-            "ExposedPorts": {f"{port}/tcp": {}},
-        },
-        platform=platform,
-        form=form,
-    )
+    layers = [busybox_layer(), *([files_layer(files)] if files else [])]
+    config = {
+        "Cmd": ["/bin/sh", "-c", command],
+        "Env": ["PATH=/bin"],
+        "ExposedPorts": {f"{port}/tcp": {}},
+    }
+    return image(layers, config, platform=platform, form=form)

@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 
 BUSYBOX = Path("/bin/busybox")
-APPLETS = ("cat", "env", "head", "httpd", "id", "ls", "printf", "ps", "sh", "sleep", "tcpsvd")
+APPLETS = ("cat", "env", "head", "httpd", "id", "ls", "nc", "printf", "ps", "sh", "sleep")
 PT_INTERP = 3
 CHUNK = 1024 * 1024
 
@@ -68,16 +68,16 @@ def files_layer(files: Mapping[str, File | str]) -> Layer:
 
 
 @cache
-def busybox_layer() -> Layer:
+def busybox_layer(program: Path = BUSYBOX) -> Layer:
     """A root file system of one static binary and the links that name its applets."""
     try:
-        binary = BUSYBOX.read_bytes()
+        binary = program.read_bytes()
     except FileNotFoundError:
         raise BusyboxMissing(
-            f"{BUSYBOX} is absent: install the Debian package busybox-static"
+            f"{program} is absent: install the Debian package busybox-static"
         ) from None
     if _is_dynamic(binary):
-        raise BusyboxMissing(f"{BUSYBOX} is not static: install the Debian package busybox-static")
+        raise BusyboxMissing(f"{program} is not static: install the Debian package busybox-static")
     files: dict[str, File | str] = {f"bin/{applet}": "busybox" for applet in APPLETS}
     files["bin/busybox"] = File(content=binary, mode=0o755)
     files["etc/passwd"] = File(content=b"root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n")
