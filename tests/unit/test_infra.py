@@ -1,0 +1,172 @@
+"""infra/ as it stands, read without Terraform: what fails silently, and what the code expects.
+
+The same facts and more are asserted on a plan by infra/tests/, where a terraform is installed.
+"""
+
+import ast
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tools.terraform import readme, roles, rules
+from tools.terraform.configuration import Configuration, Declared
+from transship.config import Config
+from transship.model.policy import PART_LABEL
+
+ROOT = Path(__file__).parents[2]
+INFRA = ROOT / "infra"
+EXAMPLES = sorted((INFRA / "examples").iterdir())
+
+
+@pytest.fixture(scope="module")
+def infra() -> Configuration:
+    return Configuration.read(INFRA)
+
+
+@pytest.fixture(scope="module")
+def functions(infra: Configuration) -> dict[str, dict[str, Any]]:
+    declared: dict[str, dict[str, Any]] = infra.local_values()["all_functions"]
+    return declared
+
+
+def resource(infra: Configuration, address: str) -> Declared:
+    return next(d for d in infra.declared() if d.address == address)
+
+
+def test_every_grant_is_on_the_list(infra: Configuration) -> None:
+    assert roles.complaints(infra, INFRA / "roles.md") == []
+
+
+def test_the_readme_is_up_to_date(infra: Configuration) -> None:
+    assert readme.complaints(INFRA / "README.md", infra) == []
+
+
+@pytest.mark.parametrize("folder", [INFRA, *EXAMPLES], ids=lambda folder: folder.name)
+def test_a_reviewer_would_refuse_nothing(folder: Path) -> None:
+    assert rules.complaints(Configuration.read(folder)) == []
+
+
+def test_data_access_logs_are_switched_on(infra: Configuration) -> None:
+    audit = resource(infra, "google_project_iam_audit_config.registry").body
+
+    assert audit["service"] == "artifactregistry.googleapis.com"
+    assert {c["log_type"] for c in audit["audit_log_config"]} == {"DATA_READ", "DATA_WRITE"}
+
+
+def test_dead_letters_have_a_subscription(infra: Configuration) -> None:
+    kept = resource(infra, "google_pubsub_subscription.dead_letter").body
+    given_up = resource(infra, "google_pubsub_subscription.push").body["dead_letter_policy"][0]
+
+    assert kept["topic"] == given_up["dead_letter_topic"]
+    assert kept["expiration_policy"][0]["ttl"] == ""
+
+
+def test_no_function_outlives_its_acknowledgement_deadline(
+    infra: Configuration, functions: dict[str, dict[str, Any]]
+) -> None:
+    deadline = infra.local_values()["ack_deadline_seconds"]
+
+    assert deadline <= 600
+    assert all(f["timeout_seconds"] < deadline for f in functions.values() if f["subscribes"])
+
+
+def test_a_tick_has_data(infra: Configuration) -> None:
+    target = resource(infra, "google_cloud_scheduler_job.sweep").body["pubsub_target"][0]
+
+    assert re.sub(r"\s", "", target["data"]) == '${base64encode(jsonencode({kind="sweep"}))}'
+
+
+def test_topics_are_known_and_every_topic_with_work_is_heard(
+    infra: Configuration, functions: dict[str, dict[str, Any]]
+) -> None:
+    topics = set(infra.local_values()["topics"])
+    heard = {topic for f in functions.values() for topic in f["subscribes"]}
+    published = {topic for f in functions.values() for topic in f["publishes"]}
+
+    assert published <= topics
+    assert heard <= topics | {"gcr"}
+    # Outcomes are for others; dead letters for a person.
+    assert topics - heard == {"dead-letter", "outcomes"}
+
+
+def test_every_variable_of_a_function_has_a_value_and_every_value_a_function(
+    infra: Configuration, functions: dict[str, dict[str, Any]]
+) -> None:
+    values = set(infra.local_values()["settings"])
+    wanted = {variable for f in functions.values() for variable in f["environment"]}
+
+    assert wanted == values
+    for function in functions.values():
+        assert function["environment"] == sorted(function["environment"])
+
+
+def test_a_topic_that_a_function_is_told_of_is_one_it_may_publish_to(
+    functions: dict[str, dict[str, Any]],
+) -> None:
+    for name, function in functions.items():
+        told = {
+            variable.removeprefix("TRANSSHIP_").removesuffix("_TOPIC").lower()
+            for variable in function["environment"]
+            if variable.endswith("_TOPIC")
+        }
+        assert told == set(function["publishes"]), name
+
+
+def test_every_entry_point_is_deployed(functions: dict[str, dict[str, Any]]) -> None:
+    tree = ast.parse((ROOT / "main.py").read_text())
+    entry_points = {
+        node.name
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef)
+        and any("functions_framework" in ast.unparse(d) for d in node.decorator_list)
+    }
+
+    assert entry_points
+    assert entry_points <= functions.keys()
+
+
+class Recorded(dict[str, str]):
+    """An environment that knows which variables were asked for."""
+
+    def __init__(self, values: dict[str, str]) -> None:
+        super().__init__(values)
+        self.asked: set[str] = set()
+
+    def get(self, key: str, default: Any = None) -> Any:
+        self.asked.add(key)
+        return super().get(key, default)
+
+    def __getitem__(self, key: str) -> str:
+        self.asked.add(key)
+        return super().__getitem__(key)
+
+
+def test_a_deploy_is_given_every_variable_that_the_configuration_reads(
+    functions: dict[str, dict[str, Any]],
+) -> None:
+    env = Recorded(
+        {
+            "TRANSSHIP_PROJECT": "sample-project",
+            "TRANSSHIP_REGION": "asia-northeast1",
+            "TRANSSHIP_MIRRORS": "docker.io=asia-northeast1-docker.pkg.dev/sample-project/docker",
+            "TRANSSHIP_RUNTIME_ACCOUNT": "transship-runtime@sample-project.iam.gserviceaccount.com",
+            "TRANSSHIP_OUTCOMES_TOPIC": "projects/sample-project/topics/transship-outcomes",
+        }
+    )
+    Config.from_env(env)
+
+    in_the_cloud = {
+        name
+        for name in env.asked
+        if name.startswith("TRANSSHIP_") and not name.startswith("TRANSSHIP_LOCAL_")
+    }
+    deploy = functions["deploy_image"]
+    assert in_the_cloud <= {*deploy["environment"], *deploy["secrets"]}
+
+
+def test_the_functions_carry_the_label_that_keeps_deploys_away(infra: Configuration) -> None:
+    labels = resource(infra, "google_cloudfunctions2_function.function").body["labels"]
+
+    assert f"{PART_LABEL} = " in labels
