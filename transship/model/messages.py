@@ -12,6 +12,16 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from transship.errors import InvalidEvent
+from transship.model.steering import (
+    STEERINGS,
+    ExplainRequest,
+    HoldRequest,
+    PinRequest,
+    ReleaseRequest,
+    SkipRequest,
+    TrackRequest,
+    UntrackRequest,
+)
 
 # Ten fields of text and a thousand environment variables are below this; Pub/Sub allows 10 MB.
 MESSAGE_LIMIT = 256 * 1024
@@ -22,6 +32,13 @@ EnvName = Annotated[
 ]
 Label = Annotated[str, Meta(max_length=63, pattern=r"^[a-z0-9_-]*\Z")]
 LabelKey = Annotated[str, Meta(min_length=1, max_length=63, pattern=r"^[a-z][a-z0-9_-]*\Z")]
+
+
+class OnlyIf(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What must still be so when an automatic deploy is applied: what it was decided from."""
+
+    tracks: Annotated[str, Meta(description="the reference that the service tracks")]
+    runs: Annotated[str, Meta(description="the digest that it runs; empty where none is known")]
 
 
 class DeployRequest(
@@ -66,12 +83,22 @@ class DeployRequest(
     track: bool = True
     adopt: bool = False
     dry_run: bool = False
+    only_if: OnlyIf | UnsetType = UNSET
     requested_at: Annotated[datetime, Meta(tz=True)] | UnsetType = UNSET
 
 
-Message = DeployRequest
+Message = (
+    DeployRequest
+    | TrackRequest
+    | UntrackRequest
+    | HoldRequest
+    | PinRequest
+    | SkipRequest
+    | ReleaseRequest
+    | ExplainRequest
+)
 
-KINDS: dict[str, type[Struct]] = {"deploy": DeployRequest}
+KINDS: dict[str, type[Struct]] = {"deploy": DeployRequest, **STEERINGS}
 
 
 def decode_message(data: bytes) -> Message:

@@ -5,6 +5,8 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from transship.errors import PermanentError, Refused
+
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """*event_id* is the causing event's; the outcome's own id follows from it."""
@@ -70,6 +72,16 @@ class Unchanged(Outcome, frozen=True, kw_only=True):
     clear: str = ""
 
 
+class Steered(Outcome, frozen=True, kw_only=True):
+    """How a service follows its tag was said by a message of *kind*; no revision was made."""
+
+    type: ClassVar[str] = "dev.transship.steered.v1"
+
+    kind: str
+    changed: bool
+    by: str = ""
+
+
 class Planned(Outcome, frozen=True, kw_only=True):
     """A dry run: what would be done, in order."""
 
@@ -86,6 +98,12 @@ class Rejected(Outcome, frozen=True, kw_only=True):
 
     error: str
     rule: str = ""
+
+
+def in_words(error: PermanentError) -> dict[str, str]:
+    """The part of a rejection that does not depend on what was rejected."""
+    rule = error.rule if isinstance(error, Refused) else ""
+    return {"error": type(error).__name__, "reason": str(error), "rule": rule}
 
 
 def cloud_event(outcome: Outcome, *, source: str, time: datetime) -> dict[str, Any]:
