@@ -61,6 +61,10 @@ class Answer:
         finally:
             self.close()
 
+    def discard(self) -> None:
+        """Read what is left, if that is little: then the connection can be used again."""
+        self.complaint()
+
     def _up_to(self, limit: int) -> bytes:
         content = bytearray()
         while len(content) < limit:

@@ -8,6 +8,7 @@ import contextlib
 import socket
 import threading
 from collections.abc import Iterator
+from http.client import HTTPException
 from typing import Any
 
 from urllib3 import HTTPConnectionPool, HTTPResponse, HTTPSConnectionPool, PoolManager
@@ -55,6 +56,9 @@ def _header_within(seconds: Any, sock: socket.socket) -> Iterator[None]:
     timer.start()
     try:
         yield
+    except (OSError, HTTPException):
+        if not expired.is_set():
+            raise
     finally:
         timer.cancel()
     # http.client takes the end of the stream for the end of the header, and would return it.

@@ -29,6 +29,8 @@ _LOCAL_SUFFIXES = (".internal", ".localhost", ".local", ".localdomain", ".home.a
 _METADATA_ADDRESSES = frozenset(map(ipaddress.ip_address, ("169.254.169.254", "fd00:ec2::254")))
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")  # RFC 4291, 2.4: all that IANA hands out
+# In IANA's registries of special-purpose addresses, and global to Python 3.11.
+_SPECIAL = (ipaddress.IPv4Network("192.0.0.0/24"), ipaddress.IPv6Network("3fff::/20"))
 
 _HOST = re.compile(r"[a-z0-9_.:-]{1,253}")
 
@@ -198,9 +200,11 @@ def _meaning(address: Address) -> Address:
 
 
 def _is_public(address: Address) -> bool:
+    if not address.is_global or any(address in network for network in _SPECIAL):
+        return False
     if isinstance(address, ipaddress.IPv6Address):
-        return address.is_global and address in _GLOBAL_UNICAST
-    return address.is_global and not (address.is_multicast or address.is_reserved)
+        return address in _GLOBAL_UNICAST
+    return not (address.is_multicast or address.is_reserved)
 
 
 def _is_intranet(address: Address) -> bool:

@@ -95,6 +95,7 @@ class RegistryClient:
             path = f"manifests/{reference.identifier}"
             with self._ask("HEAD", reference, path, _ACCEPT, deadline) as answer:
                 media_type = essence(answer.headers.get("content-type", ""))
+                answer.discard()
                 return media_type, _stated(answer, reference), parse_rate_limit(answer.headers)
 
         media_type, digest, rate_limit = self._persist(look, deadline)
@@ -219,7 +220,7 @@ class RegistryClient:
                 return answer
             renewals -= 1
             challenges = answer.headers.getlist("www-authenticate")
-            answer.complaint()  # read, so that the connection can be used again
+            answer.discard()
             authorization = self._tokens.demanded(
                 host,
                 reference.repository,

@@ -69,13 +69,15 @@ def persist(
 ) -> T:
     """What *ask* returns, asked again where an error is worth it."""
 
+    made = 0
+
     def wait(error: Exception) -> bool | float:
-        seconds: bool | float = isinstance(error, RegistryUnavailable)
-        if isinstance(error, RateLimited) and error.retry_at is not None:
-            asked = (error.retry_at - now()).total_seconds()
-            seconds = asked <= retries.patience and max(asked, 0.0)
-        worth_it = seconds is not False and not deadline.passed
-        return seconds if worth_it and budget.take() else False
+        nonlocal made
+        made += 1
+        if made == retries.attempts or deadline.passed:
+            return False
+        pause = _pause(error, retries, now)
+        return pause if pause is not False and budget.take() else False
 
     caller = stamina.RetryingCaller(
         attempts=retries.attempts,
@@ -87,3 +89,11 @@ def persist(
     answer = caller(wait, ask)
     budget.give_back()
     return answer
+
+
+def _pause(error: Exception, retries: Retries, now: Callable[[], datetime]) -> bool | float:
+    """Seconds where the source named a time, True where the usual wait will do, False for never."""
+    if isinstance(error, RateLimited) and error.retry_at is not None:
+        asked = max((error.retry_at - now()).total_seconds(), 0.0)
+        return asked if asked <= retries.patience else False
+    return isinstance(error, RegistryUnavailable)

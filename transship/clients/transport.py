@@ -75,7 +75,7 @@ class Transport:
             location = answer.headers.get("location")
             if answer.status not in REDIRECTS or location is None or redirects == 0:
                 return answer
-            answer.close()
+            answer.discard()
             if left == 0:
                 break
             url = urljoin(url, location)
