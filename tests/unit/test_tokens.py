@@ -1,0 +1,355 @@
+"""Who the client says it is: Bearer tokens, logins, and Google's access tokens."""
+
+import base64
+import json
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from tests.unit.scripted_registry import (
+    AUTH,
+    HUB,
+    MIRROR,
+    STATIC_SITE,
+    Asked,
+    Contents,
+    Reply,
+    ScriptedRegistry,
+    client_of,
+    error,
+    scripted,
+    soon,
+)
+from transship.clients.egress import Guard
+from transship.clients.tokens import Login, Tokens
+from transship.clients.transport import Transport
+from transship.errors import AccessDenied, RateLimited, Refused, RegistryUnavailable
+from transship.model.reference import parse_reference
+
+ALICE = Login(user="alice", password="s3cret", realm_host=AUTH)
+IN_MIRROR = parse_reference(f"{MIRROR}/sample-project/docker/dockersamples/static-site:latest")
+
+
+class TokenHub:
+    """A registry that wants Bearer tokens, and its token service, under their production names."""
+
+    def __init__(self, **answer: Any) -> None:
+        self.contents = Contents()
+        self.contents.add_image([b"layer"], "latest")
+        self.answer = answer
+        self.accepted: set[str] = set()
+        self.challenge = f'Bearer realm="https://{AUTH}/token",service="registry.docker.io"'
+        self.issue: Callable[[Asked], Reply] = self._issue
+        self._issued = 0
+
+    def __call__(self, asked: Asked) -> Reply:
+        if asked.path == "/token":
+            return self.issue(asked)
+        if asked.headers.get("authorization") not in self.accepted:
+            return error(
+                401, "UNAUTHORIZED", "authentication required", WWW_Authenticate=self.challenge
+            )
+        return self.contents(asked)
+
+    def _issue(self, asked: Asked) -> Reply:
+        self._issued += 1
+        token = f"token-{self._issued}"
+        self.accepted.add(f"Bearer {token}")
+        return Reply(body=json.dumps({"token": token, **self.answer}).encode())
+
+
+def asked_for_tokens(registry: ScriptedRegistry) -> list[Asked]:
+    return [asked for asked in registry.asked if asked.path == "/token"]
+
+
+def test_a_token_is_fetched_from_the_realm_and_used_again() -> None:
+    with scripted(TokenHub()) as registry:
+        client = client_of(registry)
+        for _ in range(3):
+            client.head(STATIC_SITE, deadline=soon())
+        client.close()
+    [question] = asked_for_tokens(registry)
+    assert question.host == AUTH
+    assert question.query == {
+        "service": ["registry.docker.io"],
+        "scope": ["repository:dockersamples/static-site:pull"],
+    }
+    assert "authorization" not in question.headers
+    # One 401 to learn the realm; never another.
+    assert len(registry.paths("HEAD")) == 4
+
+
+def test_the_scope_that_the_registry_asks_for_is_asked_for() -> None:
+    hub = TokenHub()
+    hub.challenge += ',scope="repository:a:pull repository:b:pull"'
+    with scripted(hub) as registry:
+        client_of(registry).head(STATIC_SITE, deadline=soon())
+    [question] = asked_for_tokens(registry)
+    assert question.query["scope"] == ["repository:a:pull", "repository:b:pull"]
+
+
+def test_access_token_is_another_name_for_token() -> None:
+    hub = TokenHub()
+    hub.accepted.add("Bearer other")
+    hub.issue = lambda _: Reply(body=b'{"access_token": "other"}')
+    with scripted(hub) as registry:
+        client_of(registry).head(STATIC_SITE, deadline=soon())
+
+
+def test_a_login_goes_to_its_realm_and_nowhere_else() -> None:
+    with scripted(TokenHub()) as registry:
+        client = client_of(registry, logins={"docker.io": ALICE})
+        client.get_manifest(STATIC_SITE, deadline=soon())
+    expected = "Basic " + base64.b64encode(b"alice:s3cret").decode()
+    assert [asked.headers["authorization"] for asked in asked_for_tokens(registry)] == [expected]
+    others = [asked for asked in registry.asked if asked.host == HUB]
+    assert all(not asked.headers.get("authorization", "").startswith("Basic") for asked in others)
+
+
+def test_a_realm_that_a_login_is_not_bound_to_does_not_get_it() -> None:
+    hub = TokenHub()
+    hub.challenge = f'Bearer realm="https://{MIRROR}/token"'
+    with scripted(hub) as registry:
+        client = client_of(registry, logins={"docker.io": ALICE})
+        with pytest.raises(Refused, match="not bound"):
+            client.head(STATIC_SITE, deadline=soon())
+    assert asked_for_tokens(registry) == []
+
+
+@pytest.mark.parametrize(
+    "realm",
+    [
+        "http://metadata.google.internal/computeMetadata/v1/instance/service-accounts/default/token",
+        "https://metadata.google.internal/token",
+        "https://169.254.169.254/token",
+        "https://evil.example.com/token",
+        "http://auth.example.com/token",
+        "file:///etc/passwd",
+        "not an address",
+    ],
+)
+def test_a_realm_passes_the_guard(realm: str) -> None:
+    hub = TokenHub()
+    hub.challenge = f'Bearer realm="{realm}"'
+    with scripted(hub) as registry, pytest.raises(Refused):
+        client_of(registry).head(STATIC_SITE, deadline=soon())
+    assert asked_for_tokens(registry) == []
+
+
+def test_a_token_service_that_redirects_is_not_followed() -> None:
+    hub = TokenHub()
+    hub.issue = lambda _: Reply(status=302, headers=[("Location", f"https://{AUTH}/elsewhere")])
+    with scripted(hub) as registry, pytest.raises(RegistryUnavailable, match="302"):
+        client_of(registry).head(STATIC_SITE, deadline=soon())
+    assert "/elsewhere" not in registry.paths()
+
+
+def test_a_token_that_was_revoked_is_renewed_once() -> None:
+    hub = TokenHub()
+    with scripted(hub) as registry:
+        client = client_of(registry)
+        client.head(STATIC_SITE, deadline=soon())
+        hub.accepted.clear()
+        client.head(STATIC_SITE, deadline=soon())
+    assert len(asked_for_tokens(registry)) == 2
+
+
+def test_a_registry_that_accepts_no_token_is_not_asked_for_ever() -> None:
+    hub = TokenHub()
+    hub.issue = lambda _: Reply(body=b'{"token": "useless"}')
+    with scripted(hub) as registry, pytest.raises(AccessDenied, match="private, or does not exist"):
+        client_of(registry).head(STATIC_SITE, deadline=soon())
+    assert len(asked_for_tokens(registry)) == 2
+    assert len(registry.paths("HEAD")) == 3
+
+
+def test_a_challenge_that_cannot_be_answered_is_a_denial() -> None:
+    hub = TokenHub()
+    for challenge in ("", "Negotiate", 'Basic realm="r"', "Bearer"):
+        hub.challenge = challenge
+        with scripted(hub) as registry, pytest.raises(AccessDenied, match="nothing that we have"):
+            client_of(registry).head(STATIC_SITE, deadline=soon())
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html>",
+        b"[]",
+        b"{}",
+        b'{"token": 7}',
+        b'{"token": ""}',
+        b'{"token": "a\\r\\nX: y"}',
+        b"\xff",
+    ],
+)
+def test_an_answer_without_a_token_is_worth_another_try(body: bytes) -> None:
+    hub = TokenHub()
+    hub.issue = lambda _: Reply(body=body)
+    with scripted(hub) as registry, pytest.raises(RegistryUnavailable, match="no token"):
+        client_of(registry).head(STATIC_SITE, deadline=soon())
+
+
+def test_an_endless_answer_is_not_read_to_its_end() -> None:
+    hub = TokenHub()
+    hub.issue = lambda _: Reply(body=b" " * 3_000_000)
+    with scripted(hub) as registry, pytest.raises(RegistryUnavailable, match="over 1048576 bytes"):
+        client_of(registry).head(STATIC_SITE, deadline=soon())
+
+
+def test_a_login_that_is_refused_is_a_denial() -> None:
+    hub = TokenHub()
+    hub.issue = lambda _: error(401, "UNAUTHORIZED", "incorrect username or password")
+    with scripted(hub) as registry, pytest.raises(AccessDenied) as caught:
+        client_of(registry, logins={"docker.io": ALICE}).head(STATIC_SITE, deadline=soon())
+    assert "s3cret" not in str(caught.value) + repr(ALICE)
+
+
+def test_a_token_service_may_limit_too() -> None:
+    hub = TokenHub()
+    hub.issue = lambda _: error(429, "TOOMANYREQUESTS", "slow down", Retry_After="900")
+    with scripted(hub) as registry, pytest.raises(RateLimited) as caught:
+        client_of(registry).head(STATIC_SITE, deadline=soon())
+    assert caught.value.source == AUTH
+    assert caught.value.retry_at is not None
+
+
+def test_twenty_threads_fetch_one_token() -> None:
+    hub = TokenHub()
+    all_refused = threading.Barrier(20, timeout=20)
+
+    def wait_for_all(asked: Asked) -> Reply:
+        reply = hub(asked)
+        if reply.status == 401:
+            all_refused.wait()
+        return reply
+
+    with scripted(wait_for_all) as registry:
+        client = client_of(registry)
+        with ThreadPoolExecutor(20) as pool:
+            for future in [
+                pool.submit(client.head, STATIC_SITE, deadline=soon()) for _ in range(20)
+            ]:
+                future.result()
+        client.close()
+    assert len(asked_for_tokens(registry)) == 1
+
+
+class Ticking:
+    """The tokens of a client whose clock the test moves."""
+
+    def __init__(self, registry: ScriptedRegistry, **settings: Any) -> None:
+        self.now = 0.0
+        guard = Guard(host_map=dict.fromkeys((HUB, AUTH, MIRROR), registry.url))
+        self.transport = Transport(guard)
+        self.tokens = Tokens(
+            self.transport,
+            **{"logins": {}, "google_token": None, **settings},
+            now=lambda: datetime.now(UTC),
+            clock=lambda: self.now,
+        )
+
+    def first(self, hub: TokenHub) -> str:
+        return self.tokens.demanded(
+            HUB, "a/b", refused=None, headers=[hub.challenge], deadline=soon()
+        )
+
+    def at(self, seconds: float) -> str | None:
+        self.now = seconds
+        return self.tokens.expected(HUB, "a/b", deadline=soon())
+
+
+@pytest.mark.parametrize(
+    ("expires_in", "kept", "renewed"),
+    [
+        ({}, 47.0, 49.0),  # the default is 60 s
+        ({"expires_in": 1}, 47.0, 49.0),  # and so is the minimum
+        ({"expires_in": None}, 47.0, 49.0),
+        ({"expires_in": 300}, 239.0, 241.0),
+    ],
+)
+def test_a_token_is_renewed_when_a_fifth_of_its_life_is_left(
+    expires_in: dict[str, Any], kept: float, renewed: float
+) -> None:
+    hub = TokenHub(**expires_in)
+    with scripted(hub) as registry:
+        ticking = Ticking(registry)
+        assert ticking.first(hub) == "Bearer token-1"
+        assert ticking.at(kept) == "Bearer token-1"
+        assert ticking.at(renewed) == "Bearer token-2"
+        ticking.transport.close()
+
+
+def test_tokens_are_kept_apart_by_repository() -> None:
+    hub = TokenHub()
+    with scripted(hub) as registry:
+        client = client_of(registry)
+        client.head(STATIC_SITE, deadline=soon())
+        client.head(parse_reference("library/nginx:latest"), deadline=soon())
+    assert len(asked_for_tokens(registry)) == 2
+
+
+def test_artifact_registry_gets_googles_token_without_being_asked() -> None:
+    hub = TokenHub()
+    hub.accepted.add("Bearer ya29.one")
+    with scripted(hub) as registry:
+        client_of(registry, google_token=lambda: "ya29.one").head(IN_MIRROR, deadline=soon())
+    assert [asked.path for asked in registry.asked] == registry.paths("HEAD")
+    assert len(registry.asked) == 1
+
+
+def test_docker_hub_never_gets_googles_token() -> None:
+    with scripted(TokenHub()) as registry:
+        client_of(registry, google_token=lambda: "ya29.one").head(STATIC_SITE, deadline=soon())
+    assert all("ya29" not in asked.headers.get("authorization", "") for asked in registry.asked)
+
+
+def test_an_access_token_that_is_refused_is_asked_for_once_more() -> None:
+    hub = TokenHub()
+    hub.challenge = ""
+    hub.accepted.add("Bearer ya29.new")
+    answers = iter(["ya29.old", "ya29.new"])
+    with scripted(hub) as registry:
+        client_of(registry, google_token=lambda: next(answers)).head(IN_MIRROR, deadline=soon())
+    assert len(registry.asked) == 2
+
+
+@pytest.mark.parametrize("answers", [["ya29.old"] * 9, [f"ya29.{n}" for n in range(9)]])
+def test_access_tokens_that_are_refused_are_a_denial(answers: list[str]) -> None:
+    hub = TokenHub()
+    hub.challenge = ""
+    left = iter(answers)
+    with scripted(hub) as registry, pytest.raises(AccessDenied) as caught:
+        client_of(registry, google_token=lambda: next(left)).head(IN_MIRROR, deadline=soon())
+    assert len(registry.asked) <= 2
+    assert "ya29" not in str(caught.value)
+
+
+def test_a_registry_that_asks_for_basic_gets_the_login_that_is_its_own() -> None:
+    hub = TokenHub()
+    hub.challenge = 'Basic realm="registry"'
+    login = Login(user="alice", password="s3cret", realm_host=HUB)
+    hub.accepted.add(login.basic)
+    with scripted(hub) as registry:
+        client_of(registry, logins={"docker.io": login}).head(STATIC_SITE, deadline=soon())
+
+
+def test_a_registry_that_asks_for_basic_does_not_get_a_login_for_another_realm() -> None:
+    hub = TokenHub()
+    hub.challenge = 'Basic realm="registry"'
+    with scripted(hub) as registry, pytest.raises(Refused, match="not bound"):
+        client_of(registry, logins={"docker.io": ALICE}).head(STATIC_SITE, deadline=soon())
+
+
+def test_a_basic_login_that_is_refused_is_a_denial() -> None:
+    hub = TokenHub()
+    hub.challenge = 'Basic realm="registry"'
+    login = Login(user="alice", password="wrong", realm_host=HUB)
+    with scripted(hub) as registry, pytest.raises(AccessDenied, match="alice"):
+        client_of(registry, logins={"docker.io": login}).head(STATIC_SITE, deadline=soon())
+    assert len(registry.asked) == 2
