@@ -1,4 +1,4 @@
-"""A message says how a service follows its tag: read it, annotate it, report. No revision is made."""
+"""A message says how a service follows its tag: read, annotate, report. No revision is made."""
 
 import stamina
 

@@ -128,7 +128,8 @@ def decode_message(data: bytes) -> Message:
             f"unknown kind {kind!r}; right is one of {', '.join(KINDS)} - at `$.kind`"
         )
     try:
-        return msgspec.convert(document, type=Message)
+        message: Message = msgspec.convert(document, type=Message)
+        return message
     except msgspec.ValidationError as error:
         raise InvalidEvent(f"{error}{_meant(document, KINDS[kind])}") from error
 

@@ -109,26 +109,29 @@ def steer(request: Steering, current: Service, *, tracks: Reference | None, at: 
 
 
 def _marks(request: Steering, current: Service, *, tracks: Reference | None, at: datetime) -> Marks:
-    note = _note(request, at)
+    if isinstance(request, TrackRequest):
+        return tracking_marks(tracks, current.labels)
+    if isinstance(request, UntrackRequest):
+        gone = [key for key in current.annotations if key.startswith(PREFIX)]
+        labels = tracking_marks(None, current.labels).labels
+        return Marks(annotations=dict.fromkeys(gone), labels=labels)
+    return Marks(annotations=_annotations(request, current, at))
+
+
+def _annotations(request: Steering, current: Service, at: datetime) -> dict[str, str | None]:
     match request:
-        case TrackRequest():
-            return tracking_marks(tracks, current.labels)
-        case UntrackRequest():
-            gone = [key for key in current.annotations if key.startswith(PREFIX)]
-            labels = tracking_marks(None, current.labels).labels
-            return Marks(annotations=dict.fromkeys(gone), labels=labels)
+        # Who held first stays on record; a redelivery changes nothing.
         case HoldRequest():
-            # Who held first stays on record; a redelivery changes nothing.
-            return Marks(annotations={HOLD_KEY: current.annotations.get(HOLD_KEY, note)})
+            said = {HOLD_KEY: current.annotations.get(HOLD_KEY, _note(request, at))}
         case PinRequest():
-            return Marks(annotations={PIN_KEY: current.annotations.get(PIN_KEY, note)})
+            said = {PIN_KEY: current.annotations.get(PIN_KEY, _note(request, at))}
         case SkipRequest():
-            return Marks(annotations={SKIP_KEY: _skipping(request.digest, current)})
-        case ReleaseRequest():
-            return Marks(annotations=dict.fromkeys((HOLD_KEY, PIN_KEY, SKIP_KEY, WHY_KEY)))
+            said = {SKIP_KEY: _skipping(request.digest, current)}
         case ExplainRequest():
-            return Marks(annotations={WHY_KEY: request.reason or None})
-    raise AssertionError(request)
+            return {WHY_KEY: request.reason or None}
+        case _:
+            return dict.fromkeys((HOLD_KEY, PIN_KEY, SKIP_KEY, WHY_KEY))
+    return {**said}
 
 
 def _note(request: Steering, at: datetime) -> str:
