@@ -12,8 +12,8 @@ import flask
 import structlog
 
 from handlers.payloads import Delivery, delivery_of, id_of
-from transship.errors import PermanentError, Refused, TemporaryError
-from transship.model.outcome import Outcome, Rejected
+from transship.errors import PermanentError, TemporaryError, TransshipError
+from transship.model.outcome import Outcome, Rejected, in_words
 
 log = structlog.get_logger()
 
@@ -34,24 +34,19 @@ def settle(
         event_id = delivery.event_id
         outcome = handle(delivery)
     except PermanentError as error:
-        outcome = rejected(event_id, error)
+        outcome = Rejected(event_id=event_id, **in_words(error))
     except TemporaryError as error:
         deferred(event_id, error)
     try:
         publish(outcome)
-    except TemporaryError as error:
+    except TransshipError as error:
+        # Whatever it is, a permission too: an outcome that nobody hears of is no outcome.
         deferred(event_id, error)
     log.info("event settled", type=type(outcome).type, **outcome.fields())
     return "", 200
 
 
-def rejected(event_id: str, error: PermanentError) -> Rejected:
-    rule = error.rule if isinstance(error, Refused) else ""
-    about = {**error.about, "event_id": event_id}
-    return Rejected(**about, error=type(error).__name__, reason=str(error), rule=rule)
-
-
-def deferred(event_id: str, error: TemporaryError) -> NoReturn:
+def deferred(event_id: str, error: TransshipError) -> NoReturn:
     """Raise: the event source redelivers with backoff. 503 keeps it out of the error reports."""
     log.warning("event deferred", event_id=event_id, error=type(error).__name__, reason=str(error))
     flask.abort(503)

@@ -1,30 +1,19 @@
 """A message deploys an image: policy, resolve, pull through the mirror, plan, apply, report."""
 
-from functools import partial
-
 from handlers.payloads import Delivery
-from transship import lookup, rollout
 from transship.conclude import conclude
 from transship.config import Config
-from transship.errors import TransshipError
+from transship.errors import PermanentError
 from transship.model import report
 from transship.model.messages import decode_message
 from transship.model.mirror import Mirrors
 from transship.model.outcome import Outcome
-from transship.model.plan import (
-    CreateService,
-    NewRevision,
-    is_applied,
-    plan_deploy,
-    recorded,
-    refuse_foreign,
-    standing,
-    want,
-)
+from transship.model.plan import refuse_foreign, standing
 from transship.model.policy import Ask, Policy, admit
 from transship.model.request import Deploy, deploy_of
+from transship.planning import Planning
 from transship.ports import Parts
-from transship.rollout import Landed
+from transship.rollout import is_public, roll_out
 
 
 def request_of(delivery: Delivery, config: Config) -> Deploy:
@@ -43,42 +32,26 @@ def request_of(delivery: Delivery, config: Config) -> Deploy:
 def handle(deploy: Deploy, *, policy: Policy, mirrors: Mirrors, parts: Parts) -> Outcome:
     try:
         return _handle(deploy, policy=policy, mirrors=mirrors, parts=parts)
-    except TransshipError as error:
-        error.about = report.about(deploy)
-        raise
+    except PermanentError as error:
+        return report.rejected(deploy, error)
 
 
 def _handle(deploy: Deploy, *, policy: Policy, mirrors: Mirrors, parts: Parts) -> Outcome:
     admit(policy, _ask(deploy))
-    mirror = mirrors.for_upstream(deploy.image)
+    planning = Planning(deploy, mirrors.for_upstream(deploy.image), parts)
+    if deploy.dry_run:
+        return _rehearse(deploy, planning, parts)
+    return conclude(deploy, roll_out(deploy, planning.plan, parts), parts)
+
+
+def _rehearse(deploy: Deploy, planning: Planning, parts: Parts) -> Outcome:
+    """What would be done. Nothing is written, and nothing asked of the mirror."""
     current = parts.services.get(deploy.service)
     refuse_foreign(deploy, current)
-    if is_applied(deploy, current):
-        return conclude(deploy, Landed(), current, parts)
     if kept := standing(deploy, current):
-        return conclude(deploy, Landed(kept=kept), current, parts)
-
-    resolved = lookup.look_up(parts.registry, deploy.image, mirror, deadline=parts.deadline)
-    mirrored = mirror.serving(deploy.image)
-    found = recorded(resolved.digest, resolved.by, current)
-    wanted = want(deploy, found, mirrored, current)
-    public = rollout.is_public(deploy, current, parts.access)
-    changes = plan_deploy(deploy, wanted, current, public=public)
-    if deploy.dry_run:
-        return report.planned(deploy, changes, wanted)
-    if any(isinstance(change, CreateService | NewRevision) for change in changes):
-        found = parts.prove(mirrored.pin(resolved.digest), resolved.by)
-
-    landed = rollout.roll_out(
-        deploy,
-        partial(want, deploy, found, mirrored),
-        current,
-        public=public,
-        services=parts.services,
-        access=parts.access,
-        sleep=parts.sleep,
-    )
-    return conclude(deploy, landed, current, parts)
+        return report.unchanged(deploy, kept)
+    changes = planning.rehearse(current, is_public(deploy, current, parts.access))
+    return report.planned(deploy, changes, planning.resolved.digest)
 
 
 def _ask(deploy: Deploy) -> Ask:

@@ -4,38 +4,31 @@ Only what the cloud's records say is believed: the service's condition, its traf
 the cause that stands on each revision.
 """
 
-from transship import rollout
 from transship.model import report
 from transship.model.outcome import Outcome
-from transship.model.plan import CreateService, NewRevision, SetPublic, is_applied
+from transship.model.plan import CreateService, NewRevision, SetPublic, is_applied, standing
 from transship.model.reason import Reason
 from transship.model.request import Deploy
-from transship.model.service import Service, State
+from transship.model.service import State
 from transship.ports import Access, CloudRun
-from transship.rollout import Landed, set_public
+from transship.rollout import Landed, set_public, watch
 
 
-def conclude(deploy: Deploy, landed: Landed, seen: Service | None, cloud_run: CloudRun) -> Outcome:
+def conclude(deploy: Deploy, landed: Landed, cloud_run: CloudRun) -> Outcome:
     """Wait until Cloud Run has done what *landed* says, and tell what came of it.
 
-    *seen* is the service as it was read before. Raises DeployPending at the deadline.
+    Raises DeployPending at the deadline.
     """
     if landed.kept is not None:
         return _kept(deploy, landed.kept, cloud_run)
-    service = rollout.watch(
-        cloud_run.services,
-        deploy.service,
-        landed.generation,
-        seen=seen,
-        deadline=cloud_run.deadline,
-        sleep=cloud_run.sleep,
-    )
+    service = watch(deploy.service, landed, cloud_run)
     ours = is_applied(deploy, service)
     made = any(isinstance(change, CreateService | NewRevision) for change in landed.changes)
-    if made and not ours:
+    if (made and not ours) or standing(deploy, service) is Reason.SUPERSEDED:
         # Overtaken while we watched: our revision still tells what became of it.
         return _kept(deploy, Reason.SUPERSEDED, cloud_run)
-    if ours and service.condition.state is State.FAILED:
+    if service.condition.state is State.FAILED:
+        # Also where another event made the revision: this one asks for it, and it does not serve.
         revision = cloud_run.services.revision(deploy.service, service.latest_created)
         return report.failed(deploy, service, revision)
     if service.is_pinned and not service.serves_latest:

@@ -23,18 +23,11 @@
 Whatever is not in this tree is a bug, and is redelivered too.
 """
 
-from collections.abc import Mapping
 from datetime import datetime
 
 
 class TransshipError(Exception):
-    """Root of everything below.
-
-    *about* says what the error concerns in an outcome's words (image, service, …): set on the way
-    up, by whoever knows.
-    """
-
-    about: Mapping[str, str] = {}
+    """Root of everything below."""
 
 
 class PermanentError(TransshipError):

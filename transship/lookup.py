@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import structlog
 
 from transship.deadline import Deadline
-from transship.errors import RateLimited, RegistryUnavailable
+from transship.errors import RateLimited, RegistryUnavailable, TransshipError
 from transship.model.digest import Digest
 from transship.model.mirror import Mirror
 from transship.model.record import MIRROR, UPSTREAM
@@ -40,6 +40,6 @@ def look_up(
         log.warning("upstream is silent", image=str(image), error=str(silent))
         try:
             known = resolve(registry, mirror.serving(image), deadline=deadline)
-        except Exception as unknown:
+        except TransshipError as unknown:
             raise silent from unknown
         return Resolved(digest=known.digest, by=MIRROR)

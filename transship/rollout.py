@@ -10,8 +10,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from transship.deadline import Deadline
-from transship.errors import DeployPending, PublicAccessRefused, ServiceConflict
+from transship.errors import AccessDenied, DeployPending, PublicAccessRefused, ServiceConflict
 from transship.model.naming import ServiceName
 from transship.model.plan import (
     Annotate,
@@ -19,16 +18,14 @@ from transship.model.plan import (
     CreateService,
     NewRevision,
     SetPublic,
-    Wanted,
     is_applied,
-    plan_deploy,
     refuse_foreign,
     standing,
 )
 from transship.model.reason import Reason
 from transship.model.request import Deploy
 from transship.model.service import Service, State
-from transship.ports import Access, Services, Sleep
+from transship.ports import Access, CloudRun
 
 log = structlog.get_logger()
 
@@ -42,10 +39,12 @@ _FIRST_LOOK, _LOOK_FACTOR, _LONGEST_LOOK = 0.2, 1.5, 5.0
 class Landed:
     """How a rollout came out of its races.
 
-    *public* is how the service stands now, None where nobody has looked; *detail* says what could
-    not be done.
+    *changes* were made, and *detail* says what could not be done. *seen* is the service as it was
+    read last, *generation* what was written since, 0 for nothing. *public* is how the service
+    stands now, None where nobody has looked.
     """
 
+    seen: Service | None
     changes: tuple[Change, ...] = ()
     kept: Reason | None = None
     generation: int = 0
@@ -55,32 +54,28 @@ class Landed:
 
 def roll_out(
     deploy: Deploy,
-    want: Callable[[Service | None], Wanted],
-    current: Service | None,
-    *,
-    public: bool | None,
-    services: Services,
-    access: Access,
-    sleep: Sleep,
+    plan: Callable[[Service | None, bool | None], list[Change]],
+    cloud_run: CloudRun,
 ) -> Landed:
-    """Apply the plan to *current*, or to what it has become when somebody else wrote first.
+    """Apply the plan to the service, and to what it has become when somebody else wrote first.
 
-    *public* is how *current* stands, as is_public tells.
+    *plan* is given the service and whether it is public, None where the request does not ask.
     Raises ServiceConflict when the race was lost again and again.
     """
     for attempt in range(_ATTEMPTS):
         if attempt:
-            sleep(random.uniform(0, 0.3 * 2**attempt))  # noqa: S311 - jitter, not a secret
-            current = services.get(deploy.service)
-            refuse_foreign(deploy, current)
-            public = is_public(deploy, current, access)
+            jitter = random.uniform(0, 0.3 * 2**attempt)  # noqa: S311 - not a secret
+            cloud_run.sleep(jitter)
+        current = cloud_run.services.get(deploy.service)
+        refuse_foreign(deploy, current)
         if is_applied(deploy, current):
-            return Landed()
+            return Landed(seen=current)
         if kept := standing(deploy, current):
-            return Landed(kept=kept)
-        changes = plan_deploy(deploy, want(current), current, public=public)
+            return Landed(seen=current, kept=kept)
+        public = is_public(deploy, current, cloud_run.access)
+        changes = plan(current, public)
         try:
-            return _apply(changes, public, services, access)
+            return _apply(changes, current, public, cloud_run)
         except ServiceConflict as error:
             log.info("write lost a race", service=str(deploy.service), error=str(error))
     raise ServiceConflict(f"{deploy.service}: somebody else wrote first, {_ATTEMPTS} times")
@@ -94,9 +89,10 @@ def is_public(deploy: Deploy, current: Service | None, access: Access) -> bool |
 
 
 def _apply(
-    changes: list[Change], public: bool | None, services: Services, access: Access
+    changes: list[Change], current: Service | None, public: bool | None, cloud_run: CloudRun
 ) -> Landed:
-    generation, detail = 0, ""
+    services = cloud_run.services
+    made, generation, detail = list(changes), 0, ""
     for change in changes:
         match change:
             case CreateService():
@@ -106,44 +102,41 @@ def _apply(
             case Annotate():
                 generation = services.annotate(change.current, change.marks)
             case SetPublic():
-                public, detail = set_public(change, access)
-    return Landed(changes=tuple(changes), generation=generation, public=public, detail=detail)
+                public, detail = set_public(change, cloud_run.access)
+                if detail:
+                    made.remove(change)
+    return Landed(
+        seen=current, changes=tuple(made), generation=generation, public=public, detail=detail
+    )
 
 
 def set_public(change: SetPublic, access: Access) -> tuple[bool, str]:
-    """How the service stands afterwards, and why not as asked."""
+    """How the service stands afterwards, and why not as asked: the image is deployed all the same,
+    and a rejection would say that nothing was changed.
+    """
     try:
         access.set_public(change.service, public=change.public)
-    except PublicAccessRefused as error:
+    except (PublicAccessRefused, AccessDenied) as error:
         return not change.public, str(error)
     return change.public, ""
 
 
-def watch(
-    services: Services,
-    name: ServiceName,
-    generation: int,
-    *,
-    seen: Service | None,
-    deadline: Deadline,
-    sleep: Sleep,
-) -> Service:
-    """The service once Cloud Run has finished with *generation* and its traffic is where it was
-    asked to be, or once it has failed.
+def watch(name: ServiceName, landed: Landed, cloud_run: CloudRun) -> Service:
+    """The service once Cloud Run has finished with what was written and its traffic is where it
+    was asked to be, or once it has failed.
 
-    *seen* is what was read before, which is enough where nothing was written since (generation 0).
     Raises DeployPending at the deadline: the event's redelivery looks on.
     """
-    wait = _FIRST_LOOK
-    service = seen if not generation else None
+    wait, generation = _FIRST_LOOK, landed.generation
+    service = None if generation else landed.seen
     while True:
-        service = service or services.get(name)
+        service = service or cloud_run.services.get(name)
         if service is not None and service.generation >= generation and _is_done(service):
             return service
-        if deadline.remaining() < wait:
+        if cloud_run.deadline.remaining() < wait:
             raise DeployPending(f"{name}: Cloud Run is still working on generation {generation}")
         service = None
-        sleep(wait * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, not a secret
+        cloud_run.sleep(wait * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, not a secret
         wait = min(wait * _LOOK_FACTOR, _LONGEST_LOOK)
 
 

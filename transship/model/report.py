@@ -3,14 +3,23 @@
 from collections.abc import Sequence
 from typing import Any
 
-from transship.model.outcome import Deployed, Failed, Outcome, Planned, Unchanged
+from transship.errors import PermanentError
+from transship.model.digest import Digest
+from transship.model.outcome import (
+    Deployed,
+    Failed,
+    Outcome,
+    Planned,
+    Rejected,
+    Unchanged,
+    in_words,
+)
 from transship.model.plan import (
     Annotate,
     Change,
     CreateService,
     NewRevision,
     SetPublic,
-    Wanted,
     differing,
 )
 from transship.model.reason import Reason
@@ -79,10 +88,15 @@ def failed(deploy: Deploy, service: Service, revision: Revision | None) -> Faile
     )
 
 
-def planned(deploy: Deploy, changes: Sequence[Change], wanted: Wanted) -> Outcome:
+def rejected(deploy: Deploy, error: PermanentError) -> Rejected:
+    return Rejected(**about(deploy), **in_words(error))
+
+
+def planned(deploy: Deploy, changes: Sequence[Change], resolved: Digest) -> Outcome:
+    """*resolved* is an index's digest, or that of an image without one."""
     return Planned(
         **about(deploy),
-        index_digest=str(wanted.record.index or wanted.record.child),
+        index_digest=str(resolved),
         plan=tuple(describe(change) for change in changes),
     )
 
