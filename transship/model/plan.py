@@ -132,7 +132,8 @@ def recorded(resolved: Digest, resolved_by: str, current: Service | None) -> Fou
 
 def want(deploy: Deploy, found: Found, mirrored: Reference, current: Service | None) -> Wanted:
     """*mirrored* is the image in the mirror, by tag."""
-    settings = wanted_settings(deploy, current, found.exposed_ports)
+    named = named_settings(deploy, current)
+    settings = named if current else named.over(new_service(deploy, found.exposed_ports))
     return Wanted(
         service=deploy.service,
         image=mirrored.pin(found.child),
@@ -143,7 +144,7 @@ def want(deploy: Deploy, found: Found, mirrored: Reference, current: Service | N
             child=found.child,
             cause=deploy.event_id,
             requested_at=deploy.requested_at,
-            asked_for=settings.fingerprint(),
+            asked_for=named.fingerprint(),
             resolved_by=found.resolved_by,
             pulled=found.proof,
         ),
@@ -152,9 +153,7 @@ def want(deploy: Deploy, found: Found, mirrored: Reference, current: Service | N
     )
 
 
-def wanted_settings(
-    deploy: Deploy, current: Service | None, exposed_ports: tuple[int, ...]
-) -> Settings:
+def named_settings(deploy: Deploy, current: Service | None) -> Settings:
     """What *deploy* names, merged with what *current* has where merging was asked for."""
     before = current.settings if current else Settings()
     settings = deploy.settings
@@ -166,10 +165,13 @@ def wanted_settings(
         settings = replace(
             settings, labels=pairs({**dict(before.labels or ()), **dict(settings.labels)})
         )
-    if current is None:
-        port = exposed_ports[0] if len(exposed_ports) == 1 else DEFAULT_PORT
-        settings = settings.over(replace(deploy.defaults, port=port))
     return settings
+
+
+def new_service(deploy: Deploy, exposed_ports: tuple[int, ...]) -> Settings:
+    """What a new service has where *deploy* names nothing."""
+    port = exposed_ports[0] if len(exposed_ports) == 1 else DEFAULT_PORT
+    return replace(deploy.defaults, port=port)
 
 
 def plan_deploy(
