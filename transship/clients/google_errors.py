@@ -22,21 +22,18 @@ from transship.errors import (
 def translated(doing: str, *, api: str, grant: str) -> Iterator[None]:
     """Raise ours for theirs; *grant* is the role to name when a permission is missing.
 
-    A precondition that failed is left to the caller: what it means depends on the call.
+    Where "not found", or a precondition that failed, is an answer, it is caught inside.
     """
     try:
         yield
     except exceptions.Conflict as error:
         raise ServiceConflict(f"{doing}: {error.message}") from error
     except exceptions.NotFound as error:
-        # Whoever wants "not found" as an answer catches it inside.
         raise ServiceConflict(f"{doing}: gone meanwhile: {error.message}") from error
     except exceptions.Forbidden as error:
         raise AccessDenied(f"{doing}: {error.message}; grant {grant}") from error
     except exceptions.TooManyRequests as error:
         raise RateLimited(f"{doing}: {error.message}", source=api) from error
-    except exceptions.FailedPrecondition:
-        raise
     except exceptions.BadRequest as error:
         raise Refused(api, f"{doing}: {error.message}") from error
     except (exceptions.GoogleAPICallError, exceptions.RetryError) as error:

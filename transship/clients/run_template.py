@@ -12,7 +12,6 @@ from typing import Any
 
 from google.cloud import run_v2
 
-from transship.errors import InvalidEvent
 from transship.model.marks import is_own_label
 from transship.model.quantity import format_cpu, format_memory, parse_cpu, parse_memory
 from transship.model.settings import Settings, pairs
@@ -86,9 +85,12 @@ def _set_limit(name: str, form: Callable[[int], str]) -> Callable[[run_v2.Servic
 
 def _limit(name: str, parse: Callable[[str], Any]) -> Callable[[run_v2.Service], Any]:
     def read(service: run_v2.Service) -> Any:
+        # Not limits[name]: a protobuf map makes what it is asked for, and so would `resources` be
+        # present in what is written back.
+        text = dict(serving_container(service).resources.limits).get(name, "")
         try:
-            return parse(serving_container(service).resources.limits[name])
-        except (KeyError, InvalidEvent):
+            return parse(text)
+        except ValueError:
             return None
 
     return read
@@ -96,8 +98,14 @@ def _limit(name: str, parse: Callable[[str], Any]) -> Callable[[run_v2.Service],
 
 def _set_port(service: run_v2.Service, value: Any) -> None:
     container = serving_container(service)
-    name = container.ports[0].name if container.ports else "http1"
-    container.ports = [run_v2.ContainerPort(name=name, container_port=value)]
+    before = container.ports[0] if container.ports else run_v2.ContainerPort(name="http1")
+    container.ports = [run_v2.ContainerPort(name=before.name, container_port=value)]
+    # Cloud Run writes its default probe out, with the port that the container had then: it would
+    # go on knocking there, and the revision never become ready.
+    for probe in (container.startup_probe, container.liveness_probe, container.readiness_probe):
+        for kind in ("tcp_socket", "http_get", "grpc"):
+            if kind in probe and getattr(probe, kind).port == before.container_port:
+                getattr(probe, kind).port = value
 
 
 def _port(service: run_v2.Service) -> Any:
@@ -110,10 +118,12 @@ def _labels(service: run_v2.Service) -> Any:
 
 
 def _set_labels(service: run_v2.Service, value: Any) -> None:
-    # As gcloud does it: on the service, and on the revision, where usage is billed.
+    # As gcloud does it: on the service, and on the revision, where usage is billed. Those that
+    # the service has already are not this request's.
     for key, text in value:
-        service.labels[key] = text
-        service.template.labels[key] = text
+        if service.labels.get(key) != text:
+            service.labels[key] = text
+            service.template.labels[key] = text
 
 
 def _ingress(service: run_v2.Service) -> Any:

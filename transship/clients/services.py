@@ -27,6 +27,7 @@ _READ_TIMEOUT = 10.0
 _WRITE_TIMEOUT = 15.0
 # Newest first: the revision of an event that is redelivered is among the last few.
 _LOOK_BACK = 50
+_READ_GRANT = "roles/run.developer"
 _DEPLOY_GRANT = (
     "roles/run.developer on the service, roles/iam.serviceAccountUser on its runtime account and"
     " roles/artifactregistry.reader on the mirror"
@@ -40,11 +41,12 @@ class CloudRunServices:
 
     def get(self, name: ServiceName) -> Service | None:
         """The service as the API tells it; None where there is none."""
-        try:
-            with translated(f"get {name}", api=_API, grant="roles/run.developer"):
-                return service_of(self._get(name))
-        except ServiceConflict:
-            return None
+        with translated(f"get {name}", api=_API, grant=_READ_GRANT):
+            try:
+                said = self._services.get_service(name=str(name), timeout=_READ_TIMEOUT)
+            except exceptions.NotFound:
+                return None
+        return service_of(said)
 
     def create(self, wanted: Wanted) -> int:
         """Ask for a new service; returns the generation to wait for.
@@ -76,30 +78,27 @@ class CloudRunServices:
         """Change what *current* says about itself, without a new revision."""
         service = _document(current)
         _mark(service, marks)
-        return self._update(current, service, ["annotations", "client", "labels"])
+        # Not `client`: it says who wrote the template last.
+        return self._update(current, service, ["annotations", "labels"])
 
     def revision(self, name: ServiceName, revision: str) -> Revision | None:
-        try:
-            with translated(f"get revision {revision}", api=_API, grant="roles/run.developer"):
-                return revision_of(
-                    self._revisions.get_revision(
-                        name=f"{name}/revisions/{revision}", timeout=_READ_TIMEOUT
-                    )
-                )
-        except ServiceConflict:
-            return None
+        full_name = f"{name}/revisions/{revision}"
+        with translated(f"get revision {revision}", api=_API, grant=_READ_GRANT):
+            try:
+                said = self._revisions.get_revision(name=full_name, timeout=_READ_TIMEOUT)
+            except exceptions.NotFound:
+                return None
+        return revision_of(said)
 
     def revision_caused_by(self, name: ServiceName, event_id: str) -> Revision | None:
         """The revision that the event made, among the newest; its outcome may be unpublished."""
         request = run_v2.ListRevisionsRequest(parent=str(name), page_size=_LOOK_BACK)
-        with translated(f"list revisions of {name}", api=_API, grant="roles/run.developer"):
+        with translated(f"list revisions of {name}", api=_API, grant=_READ_GRANT):
             page = next(self._revisions.list_revisions(request, timeout=_READ_TIMEOUT).pages)
-        caused = (r for r in page.revisions if r.annotations.get(CAUSE_KEY) == event_id)
-        found = next(caused, None)
-        return revision_of(found) if found else None
-
-    def _get(self, name: ServiceName) -> run_v2.Service:
-        return self._services.get_service(name=str(name), timeout=_READ_TIMEOUT)
+        caused = [r for r in page.revisions if r.annotations.get(CAUSE_KEY) == event_id]
+        # Newest first. Whoever deploys by another way afterwards takes the template's annotations
+        # along, so the oldest is the one.
+        return revision_of(caused[-1]) if caused else None
 
     def _update(self, current: Service, service: run_v2.Service, mask: list[str]) -> int:
         request = run_v2.UpdateServiceRequest(
@@ -120,13 +119,10 @@ class CloudRunServices:
 
     def _accept(self, doing: str, call: Callable[[], Operation]) -> int:
         with translated(doing, api=_API, grant=_DEPLOY_GRANT):
-            try:
-                operation = call()
-            except exceptions.FailedPrecondition as error:
-                raise Refused(_API, f"{doing}: {error.message}") from error
+            operation = call()
         # The operation itself is not waited for: whoever comes after a crash has only the service
         # to look at, so everybody looks at the service.
-        return int(operation.metadata.generation) if operation.metadata else 0
+        return int(operation.metadata.generation)
 
 
 def _document(current: Service) -> run_v2.Service:
@@ -148,6 +144,7 @@ def _write(service: run_v2.Service, wanted: Wanted) -> list[str]:
         del annotations[key]
     annotations.update(wanted.record.annotations())
     _mark(service, wanted.marks(service.labels))
+    service.client = CLIENT
     ingress = ["ingress"] if wanted.settings.ingress is not None else []
     return ["annotations", "client", "labels", "template", *ingress]
 
@@ -162,4 +159,3 @@ def _mark(service: run_v2.Service, marks: Marks) -> None:
                 mapping.pop(key, None)
             else:
                 mapping[key] = value
-    service.client = CLIENT
