@@ -5,7 +5,6 @@ HTTP functions rather than CloudEvent functions: docs/adr/0006-http-functions.md
 """
 
 import os
-from functools import cache
 
 import flask
 import functions_framework
@@ -16,29 +15,23 @@ from transship.config import Config
 
 logs.configure()
 
-
-@cache
-def _config() -> Config:
-    return Config.from_env(os.environ)
-
-
-@cache
-def _clients() -> wiring.Clients:
-    return wiring.Clients(_config())
+# Read at once: a function with wrong settings does not start, and so loses no event. The clients
+# are only made when an event needs them.
+_config = Config.from_env(os.environ)
+_clients = wiring.Clients(_config)
 
 
 @functions_framework.http
 def deploy_image(request: flask.Request) -> tuple[str, int]:
     """Topics transship-deploy (explicit) and transship-redeploy (automatic)."""
-    config, clients = _config(), _clients()
-    with logs.request_context(dict(request.headers), project=config.project):
+    with logs.request_context(dict(request.headers), project=_config.project):
         return boundary.settle(
             request,
             lambda delivery: deploy.handle(
-                deploy.request_of(delivery, config),
-                policy=config.policy,
-                mirrors=config.mirrors,
-                parts=clients.deploy_parts(),
+                deploy.request_of(delivery, _config),
+                policy=_config.policy,
+                mirrors=_config.mirrors,
+                parts=_clients.deploy_parts(),
             ),
-            publish=clients.publish_outcome,
+            publish=_clients.publish_outcome,
         )

@@ -5,12 +5,14 @@ by name. Those of the local stack are refused where Cloud Run runs us (K_SERVICE
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Self, TypeVar
 
 from transship.errors import TransshipError
 from transship.model.mirror import Mirrors, parse_mirrors
+from transship.model.naming import is_project, is_region
 from transship.model.platform import Platform, parse_platform
 from transship.model.policy import Policy
 from transship.model.policy_document import parse_policy
@@ -53,7 +55,7 @@ class Config:
     outcomes_topic: str
     platform: Platform
     max_image_bytes: int
-    deadline: float
+    deadline: int
     upstream_credentials: Mapping[str, tuple[str, str]]
     registry_hosts: tuple[str, ...]
     private_hosts: tuple[str, ...]
@@ -63,18 +65,18 @@ class Config:
     def from_env(cls, env: Mapping[str, str]) -> Self:
         """Raises InvalidConfiguration."""
         read = _Reader(env)
-        project = read.text("PROJECT")
+        project = read.parsed("PROJECT", _project)
         return cls(
             project=project,
-            region=read.text("REGION"),
+            region=read.parsed("REGION", _region),
             mirrors=read.parsed("MIRRORS", parse_mirrors),
             policy=read.parsed("POLICY", lambda text: parse_policy(text, project=project), "{}"),
-            runtime_account=read.text("RUNTIME_ACCOUNT"),
-            outcomes_topic=read.text("OUTCOMES_TOPIC"),
+            runtime_account=read.parsed("RUNTIME_ACCOUNT", _account),
+            outcomes_topic=read.parsed("OUTCOMES_TOPIC", _topic),
             platform=read.parsed("PLATFORM", parse_platform, "linux/amd64"),
-            max_image_bytes=read.parsed("MAX_IMAGE_BYTES", int, str(10 * _GIB)),
+            max_image_bytes=read.parsed("MAX_IMAGE_BYTES", _count, str(10 * _GIB)),
             # A push is redelivered after 600 s and a function may run for 540 s: end before both.
-            deadline=read.parsed("DEADLINE_SECONDS", float, "480"),
+            deadline=read.parsed("DEADLINE_SECONDS", _count, "480"),
             upstream_credentials=read.parsed("UPSTREAM_CREDENTIALS", _credentials, "{}"),
             registry_hosts=read.parsed("REGISTRY_HOSTS", _words, ""),
             private_hosts=read.parsed("PRIVATE_HOSTS", _words, ""),
@@ -100,6 +102,37 @@ class _Reader:
             raise InvalidConfiguration(f"TRANSSHIP_{name}: {error}") from error
 
 
+def _project(text: str) -> str:
+    if not is_project(text):
+        raise ValueError(f"{text!r} is wrong; right is a project's id")
+    return text
+
+
+def _region(text: str) -> str:
+    if not is_region(text):
+        raise ValueError(f"{text!r} is wrong; right is for example asia-northeast1")
+    return text
+
+
+def _account(text: str) -> str:
+    # Empty would mean the default compute account, which often may edit the whole project.
+    if not re.fullmatch(r"[a-z0-9.-]+@[a-z0-9.-]+", text):
+        raise ValueError(f"{text!r} is wrong; right is a service account's e-mail address")
+    return text
+
+
+def _topic(text: str) -> str:
+    if not re.fullmatch(r"projects/[^/]+/topics/[^/]+", text):
+        raise ValueError(f"{text!r} is wrong; right is projects/PROJECT/topics/TOPIC")
+    return text
+
+
+def _count(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,15}", text) or not int(text):
+        raise ValueError(f"{text!r} is wrong; right is a whole number above 0")
+    return int(text)
+
+
 def _words(text: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in text.split(",") if word.strip())
 
@@ -116,7 +149,10 @@ def _credentials(text: str) -> dict[str, tuple[str, str]]:
 
 
 def _hosts(text: str) -> dict[str, str]:
-    return dict(word.split("=", 1) for word in _words(text))
+    words = [word.partition("=") for word in _words(text)]
+    if not all(host and url.startswith("http") for host, _, url in words):
+        raise ValueError(f"{text!r} is wrong; right is HOST=URL, with commas between")
+    return {host: url for host, _, url in words}
 
 
 def _local(env: Mapping[str, str], read: _Reader) -> Local:
