@@ -50,16 +50,17 @@ def configure(*, level: int = logging.INFO) -> None:
 def request_context(headers: Mapping[str, str], *, project: str) -> Iterator[None]:
     """Put the trace and the execution id of a request into every line that it logs."""
     fields: dict[str, Any] = {}
-    if trace := _TRACE.match(headers.get("X-Cloud-Trace-Context", "")):
+    lower = {name.lower(): value for name, value in headers.items()}
+    if trace := _TRACE.match(lower.get("x-cloud-trace-context", "")):
         trace_id, span_id = trace[1], f"{int(trace[2]):016x}"
-    elif trace := _PARENT.fullmatch(headers.get("traceparent", "")):
+    elif trace := _PARENT.fullmatch(lower.get("traceparent", "")):
         trace_id, span_id = trace[1], trace[2]
     else:
         trace_id = span_id = ""
     if trace_id:
         fields["logging.googleapis.com/trace"] = f"projects/{project}/traces/{trace_id}"
         fields["logging.googleapis.com/spanId"] = span_id
-    if execution := headers.get("Function-Execution-Id"):
+    if execution := lower.get("function-execution-id"):
         fields["logging.googleapis.com/labels"] = {"execution_id": execution}
     with structlog.contextvars.bound_contextvars(**fields):
         yield
