@@ -1,6 +1,7 @@
 """Bodies of requests as they come, and of responses as faults leave them."""
 
 import io
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from email.message import Message
@@ -11,6 +12,7 @@ from local.registry.faults import Fault
 DISCARD_LIMIT = 8 * 1024 * 1024
 CHUNK = 1024 * 1024
 PIECES_A_SECOND = 20
+_HEXADECIMAL = re.compile(rb"[0-9A-Fa-f]{1,8}")
 
 
 class RequestBody(io.RawIOBase):
@@ -53,7 +55,10 @@ class _Chunked(RequestBody):
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # typeshed: Buffer
         if self._left == 0 and not self._ended:
-            self._left = int(self._line().partition(b";")[0], 16)
+            size = self._line().partition(b";")[0].strip()
+            if not _HEXADECIMAL.fullmatch(size):
+                raise ConnectionError(f"not the size of a chunk: {size!r}")
+            self._left = int(size, 16)
             if self._left == 0:
                 self._ended = True
                 while self._line():
@@ -76,7 +81,10 @@ class _Chunked(RequestBody):
 def request_body(stream: BinaryIO, headers: Message) -> RequestBody:
     if "chunked" in str(headers.get("Transfer-Encoding", "")).lower():
         return _Chunked(stream)
-    return _Sized(stream, int(headers.get("Content-Length") or 0))
+    length = headers.get("Content-Length") or "0"
+    if not length.isdigit():
+        raise ConnectionError(f"not a length: {length!r}")
+    return _Sized(stream, int(length))
 
 
 def spoiled(

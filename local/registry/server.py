@@ -52,6 +52,7 @@ class Server:
         self.faults = Faults()
         self.requests: deque[Seen] = deque(maxlen=REQUESTS_KEPT)
         self.closing = threading.Event()
+        self.is_down = False
         self._clock = clock
         self._tls = tls
         self._lock = threading.Lock()
@@ -65,14 +66,17 @@ class Server:
 
     def refuse_connections(self) -> None:
         """Down: connections are refused, and those that are open are reset."""
+        self.is_down = True
         self._stop_listening()
         self._reset_open()
 
     def accept_connections(self) -> None:
+        self.is_down = False
         self._listener = self._listen(self.port)
 
     def close(self) -> None:
         self.closing.set()
+        self.is_down = True
         self._stop_listening()
         self._reset_open()
 
@@ -160,8 +164,9 @@ class _Connection(BaseHTTPRequestHandler):
             address=self.client_address[0],
             local_origin=self.server.origin,
         )
-        fault = self.server.faults.instead(request)
-        if fault is not None and fault.reset:
+        # What comes before the thread of an open connection has noticed is not answered either.
+        fault = None if self.server.is_down else self.server.faults.instead(request)
+        if self.server.is_down or (fault is not None and fault.reset):
             self._reset()
             return
         response = (fault and fault.response) or self._answer(request)
@@ -180,8 +185,8 @@ class _Connection(BaseHTTPRequestHandler):
             return self.server.application(request)
         except Refused as refused:
             return refused.response
-        except OSError:
-            raise
+        except (ConnectionError, TimeoutError):
+            raise  # the client's doing
         except Exception:  # a bug of the stand-in: shown, and answered as a server would
             log.exception("stand-in failed", extra={"path": request.path})
             return Response(status=500, body=b"the stand-in failed; see its log\n")

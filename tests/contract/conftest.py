@@ -7,6 +7,7 @@ from tests.fixtures.registries import (
     hub,
     local_hub,
     local_mirror,
+    local_mirror_of_docker_registry,
 )
 
 __all__ = [
@@ -16,4 +17,5 @@ __all__ = [
     "hub",
     "local_hub",
     "local_mirror",
+    "local_mirror_of_docker_registry",
 ]

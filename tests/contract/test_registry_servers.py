@@ -153,6 +153,13 @@ class TestMirrorStandIn(RegistryContract):
         return local_mirror
 
 
+class TestMirrorStandInBeforeDockerRegistry(RegistryContract):
+    @pytest.fixture(scope="class")
+    @classmethod
+    def registry(cls, local_mirror_of_docker_registry: Running) -> Running:
+        return local_mirror_of_docker_registry
+
+
 class TestDockerRegistry(RegistryContract):
     @pytest.fixture(scope="class")
     @classmethod

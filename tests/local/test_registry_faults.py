@@ -1,11 +1,14 @@
 """What can be made to go wrong, seen from the other end of the connection."""
 
 import http.client
+import socket
+import ssl
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import trustme
 
 from local import images
 from local.clock import Clock
@@ -153,6 +156,31 @@ def test_one_connection_serves_many_requests(hub: DockerHub) -> None:
         ports.add(connection.sock.getsockname()[1])
     connection.close()
     assert len(ports) == 1
+
+
+@pytest.mark.parametrize("header", ["Content-Length: many", "Transfer-Encoding: chunked\r\n\r\nzz"])
+def test_a_request_that_makes_no_sense_costs_its_client_the_connection(
+    hub: DockerHub, wire: Wire, header: str
+) -> None:
+    with socket.create_connection(("127.0.0.1", hub.port), timeout=20) as connection:
+        connection.sendall(f"POST /v2/ HTTP/1.1\r\nHost: localhost\r\n{header}\r\n\r\n".encode())
+        while connection.recv(4096):
+            pass
+    assert wire.manifest(SITE, "latest").status == 200
+
+
+def test_a_request_can_be_sent_over_tls(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(server)
+    client = ssl.create_default_context()
+    authority.configure_trust(client)
+    with DockerHub(tmp_path / "tls", Clock(), tls=server) as hub:
+        connection = http.client.HTTPSConnection("127.0.0.1", hub.port, context=client, timeout=20)
+        connection.request("GET", "/v2/")
+        challenge = connection.getresponse().headers["WWW-Authenticate"]
+        connection.close()
+    assert f'realm="https://127.0.0.1:{hub.port}/token"' in challenge
 
 
 def _scope() -> str:

@@ -1,10 +1,12 @@
 """The stand-in for a remote repository: what it stores, when it asks, how it fails."""
 
+import ssl
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import trustme
 
 from local import images
 from local.images import AMD64, ARM64
@@ -243,6 +245,21 @@ def test_the_mirror_can_fail_by_itself(cloud: Cloud) -> None:
     cloud.mirror.faults.add(unavailable(500, times=1))
     assert cloud.wire.manifest(SITE, "latest").status == 500
     assert cloud.hub.requests == type(cloud.hub.requests)()
+
+
+def test_the_upstream_is_asked_over_tls(cloud: Cloud, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(server)
+    client = ssl.create_default_context()
+    authority.configure_trust(client)
+    with DockerHub(tmp_path / "tls", cloud.clock, names=GHCR, tls=server) as secured:
+        secured.push(SITE, "latest", TWO)
+        cloud.mirror.add_remote("tls", Upstream("ghcr.io", secured.hosts, tls=client))
+        path = f"/v2/sample-project/tls/{SITE}"
+        blob = next(TWO.blobs())
+        assert cloud.wire.ask("GET", f"{path}/manifests/latest").digest == TWO.digest
+        assert cloud.wire.ask("GET", f"{path}/blobs/{blob.digest}").digest == blob.digest
 
 
 # Several repositories
