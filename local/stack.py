@@ -7,6 +7,7 @@ Several stacks can run side by side: every port is the kernel's choice, every fi
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -38,8 +39,20 @@ ROUTES = {
 _THREADS = {"deploy_image": 8}
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Part:
+    """What runs, where, and what of production it stands for."""
+
+    name: str
+    address: str
+    stands_for: str
+
+
 class Stack:
-    """*pubsub* defaults to Google's emulator where it is installed, else to ours."""
+    """*pubsub* defaults to Google's emulator where it is installed, else to ours.
+
+    *ready* hears of each part as it comes up.
+    """
 
     def __init__(
         self,
@@ -49,8 +62,10 @@ class Stack:
         containers: bool = True,
         attempts: int = _ATTEMPTS,
         settings: dict[str, str] | None = None,
+        ready: Callable[[Part], None] = lambda _: None,
     ) -> None:
         self.root = root
+        self._ready = ready
         self._attempts = attempts
         self._settings = settings or {}
         self._running = ExitStack()
@@ -117,6 +132,22 @@ class Stack:
             "TRANSSHIP_LOCAL_ACCOUNT": account,
         }
 
+    def parts(self) -> list[Part]:
+        """In the order of their start."""
+        emulator = "Google's emulator" if isinstance(self.pubsub, GoogleEmulator) else "our own"
+        artifact_registry = self.artifact_registry_address
+        return [
+            Part(name="Docker Hub", address=self.hub.address, stands_for="registry-1.docker.io"),
+            Part(name="mirror", address=self.mirror.address, stands_for=world.MIRROR_HOST),
+            Part(name="Pub/Sub", address=self.pubsub.grpc_address, stands_for=f"gRPC, {emulator}"),
+            Part(name="Cloud Run", address=self.run.grpc_address, stands_for="Admin API v2, gRPC"),
+            Part(name="Artifact Registry", address=artifact_registry, stands_for="API v1, gRPC"),
+            *(
+                Part(name=target, address=function.url, stands_for="function")
+                for target, function in self.functions.items()
+            ),
+        ]
+
     def publisher(self) -> PublisherClient:
         channel = grpc.insecure_channel(self.pubsub.grpc_address)
         self._running.callback(channel.close)
@@ -131,15 +162,19 @@ class Stack:
         stopped: list[Callable[[], Any]] = [self.hub.close, self.mirror.close]
         for stop in stopped:
             self._running.callback(stop)
+        self._tell("Docker Hub", "mirror")
         self.pubsub.start()
         self._running.callback(self.pubsub.stop)
+        self._tell("Pub/Sub")
         self.run.start()
         self._running.callback(self.run.stop)
+        self._tell("Cloud Run")
         add_artifact_registry(self._artifact_registry, self.mirror)
         port = self._artifact_registry.add_insecure_port("127.0.0.1:0")
         self._artifact_registry.start()
         self._running.callback(lambda: self._artifact_registry.stop(0).wait())
         self.artifact_registry_address = f"127.0.0.1:{port}"
+        self._tell("Artifact Registry")
         for target in dict.fromkeys(ROUTES.values()):
             function = Function(
                 target,
@@ -151,8 +186,14 @@ class Stack:
             function.start()
             self._running.callback(function.stop)
         self._make_topics()
-        for function in self.functions.values():
+        for target, function in self.functions.items():
             function.wait()
+            self._tell(target)
+
+    def _tell(self, *names: str) -> None:
+        for part in self.parts():
+            if part.name in names:
+                self._ready(part)
 
     def _make_topics(self) -> None:
         publisher, subscriber = self.publisher(), self.subscriber()

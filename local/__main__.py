@@ -1,0 +1,120 @@
+"""`python -m local`: the cloud on this machine, from a terminal.
+
+    up      the stack, in the foreground (what is done without a verb)
+    demo    the main job, shown
+    env     where the running stack is, for a shell's eval
+
+The rest speaks to the stack that runs in the same folder.
+"""
+
+import shlex
+import signal
+import sys
+import threading
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import click
+
+from local import demo as demonstration
+from local import home, verbs
+from local.running import Running, running
+from local.samples import samples
+from local.terminal import Terminal, console
+
+_FAILED = 1
+
+
+@click.group(invoke_without_command=True)
+@click.option(
+    "--dir",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False, resolve_path=True),
+    default=home.DEFAULT,
+    envvar="TRANSSHIP_LOCAL_DIR",
+    help="The folder of the stack; several can run side by side.  [default: .local]",
+)
+@click.pass_context
+def local(context: click.Context, folder: Path) -> None:
+    """The cloud on this machine: Docker Hub, mirror, Pub/Sub, Cloud Run and the functions."""
+    context.obj = folder
+    if context.invoked_subcommand is None:
+        context.invoke(up)
+
+
+@local.command
+@click.argument("part", required=False)
+@click.pass_obj
+def up(folder: Path, part: str | None) -> None:
+    """Start the stack; with PART, start again what `down` stopped."""
+    if part is not None:
+        verbs.set_part(folder, part, up=True)
+        return
+    _obey_signals()
+    terminal = Terminal(console())
+    try:
+        with running(folder) as stack:
+            for sample in samples():
+                stack.stack.hub.push(sample.repository, sample.tag, sample.image)
+            _show(stack, terminal)
+            _wait()
+    except KeyboardInterrupt:
+        terminal.say("stopped")
+    except (home.NotHere, RuntimeError) as problem:
+        raise click.ClickException(str(problem)) from problem
+
+
+@local.command
+@click.option("--once", is_flag=True, help="End after the last step instead of running on.")
+@click.pass_obj
+def demo(folder: Path, *, once: bool) -> None:
+    """Show the main job: a message deploys a Docker Hub image."""
+    _obey_signals()
+    terminal = Terminal(console())
+    try:
+        status = demonstration.play(folder, terminal, until_stopped=None if once else _wait)
+    except KeyboardInterrupt:
+        terminal.say("stopped")
+        # Leaving what was left running is how a demo ends; an unfinished one has failed.
+        status = _FAILED if once else 0
+    sys.exit(status)
+
+
+@local.command
+@click.pass_obj
+def env(folder: Path) -> None:
+    """Print `export` lines for a client: eval "$(python -m local env)"."""
+    for name, value in verbs.announced(folder).env.items():
+        click.echo(f"export {name}={shlex.quote(value)}")
+
+
+def _show(stack: Running, terminal: Terminal) -> None:
+    terminal.title(f"The local cloud is up, in {stack.folder}")
+    for part in stack.stack.parts():
+        terminal.done(f"{part.name:<18} {part.address:<23}", part.stands_for)
+    terminal.say("Ctrl-C ends it. In a second terminal:", "bold")
+    demonstration.show_commands(stack.folder, terminal)
+
+
+def _wait() -> None:
+    threading.Event().wait()
+
+
+def _obey_signals() -> None:
+    """End in order on Ctrl-C, on SIGTERM, and when the terminal is closed; once is enough."""
+    ending = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    def end(_signal: int, _frame: FrameType | None) -> Any:
+        for each in ending:
+            signal.signal(each, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    for each in ending:
+        signal.signal(each, end)
+
+
+verbs.add_to(local)
+
+if __name__ == "__main__":
+    local(prog_name="python -m local")

@@ -1,0 +1,69 @@
+"""The functions' logs: JSON lines, read while they are written."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+# Said by the line's place, or of use to Cloud Logging only.
+_UNSHOWN = {"message", "severity", "logging.googleapis.com/labels", "logging.googleapis.com/trace"}
+_TAIL = 64 * 1024
+
+
+class Logbook:
+    """Gives each line once, from where the file ended when this was made."""
+
+    def __init__(self, path: Path, *, from_start: bool = False) -> None:
+        self._path = path
+        self._position = 0 if from_start or not path.exists() else path.stat().st_size
+
+    def new_lines(self) -> list[str]:
+        """The complete ones."""
+        if not self._path.exists():
+            return []
+        with self._path.open("rb") as file:
+            file.seek(self._position)
+            content = file.read()
+        end = content.rfind(b"\n") + 1
+        self._position += end
+        return content[:end].decode(errors="replace").splitlines()
+
+    def new_entries(self) -> list[dict[str, Any]]:
+        return [entry for line in self.new_lines() if (entry := parsed(line))]
+
+
+def tail(path: Path, lines: int) -> list[str]:
+    if not path.exists():
+        return []
+    with path.open("rb") as file:
+        file.seek(max(path.stat().st_size - _TAIL, 0))
+        return file.read().decode(errors="replace").splitlines()[-lines:]
+
+
+def parsed(line: str) -> dict[str, Any]:
+    """Empty for what is not an entry, a traceback for example."""
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return {}
+    return entry if isinstance(entry, dict) else {}
+
+
+def readable(line: str) -> str:
+    """
+    >>> readable('{"severity": "INFO", "message": "image pulled", "blobs": 3}')
+    'INFO image pulled blobs=3'
+    """
+    entry = parsed(line)
+    if not entry:
+        return line
+    fields = " ".join(f"{key}={_text(value)}" for key, value in _shown(entry).items())
+    return f"{entry.get('severity', '')} {entry.get('message', '')} {fields}".strip()
+
+
+def _shown(entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in entry.items() if key not in _UNSHOWN}
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value) if not isinstance(value, str) or " " in value else value

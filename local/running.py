@@ -1,0 +1,80 @@
+"""A stack that people use: in a folder of its own, with samples, announced to other terminals."""
+
+import logging
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from local import home, world
+from local.control import Control
+from local.outcomes import Outcomes
+from local.stack import Part, Stack
+from local.switches import Switches
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Running:
+    folder: Path
+    stack: Stack
+    outcomes: Outcomes
+    control: Control
+
+
+@contextmanager
+def running(folder: Path, *, ready: Callable[[Part], None] = lambda _: None) -> Iterator[Running]:
+    """A stack in *folder* until the end of the block. Raises home.NotHere."""
+    with ExitStack() as held:
+        held.enter_context(home.claim(folder))
+        held.enter_context(_logging_to(folder / "log" / "stack.log"))
+        stack = Stack(folder, ready=ready)
+        outcomes = Outcomes()
+        control = Control(Switches(stack), outcomes)
+        held.callback(control.stop)
+        control.start()
+        held.callback(stack.stop)
+        stack.start()
+        stack.subscriber().create_subscription(
+            {
+                "name": world.subscription("local-outcomes"),
+                "topic": world.OUTCOMES,
+                "push_config": {"push_endpoint": f"{control.url}/outcomes"},
+            }
+        )
+        announcement = home.Announcement(
+            pid=os.getpid(), control=control.url, env=environment(stack, folder)
+        )
+        home.announce(folder, announcement)
+        yield Running(folder=folder, stack=stack, outcomes=outcomes, control=control)
+
+
+def environment(stack: Stack, folder: Path) -> dict[str, str]:
+    """What any client in another terminal needs, gcloud's included."""
+    return {
+        **stack.settings(world.DEPLOYER),
+        "TRANSSHIP_LOCAL_DIR": str(folder),
+        # https://cloud.google.com/pubsub/docs/emulator and `gcloud topic configurations`
+        "CLOUDSDK_AUTH_DISABLE_CREDENTIALS": "true",
+        "CLOUDSDK_CORE_PROJECT": world.PROJECT,
+        "CLOUDSDK_API_ENDPOINT_OVERRIDES_PUBSUB": f"{stack.pubsub.rest_url.rstrip('/')}/",
+    }
+
+
+@contextmanager
+def _logging_to(path: Path) -> Iterator[None]:
+    """What the stand-ins have to say, above all what they do not implement."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handler = logging.FileHandler(path)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    root = logging.getLogger("local")
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    # Said there, it is not said on the terminal as well.
+    propagated, root.propagate = root.propagate, False
+    try:
+        yield
+    finally:
+        root.propagate = propagated
+        root.removeHandler(handler)
+        handler.close()

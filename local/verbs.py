@@ -1,0 +1,225 @@
+"""The verbs that speak to a running stack, by ordinary clients or its control server."""
+
+import json
+import re
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import click
+
+from local import home, world
+from local.logbook import Logbook, readable
+from local.terminal import console, short, table
+
+_TIMEOUT = 30.0
+_LONG_POLL = 10
+_FOLLOW_PAUSE = 0.2
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def add_to(group: click.Group) -> None:
+    for verb in (publish, services, outcomes, push, tags, delete_tag, limit, down, clock, logs):
+        group.add_command(verb)
+
+
+def announced(folder: Path) -> home.Announcement:
+    try:
+        return home.look(folder)
+    except home.NotHere as absent:
+        raise click.ClickException(str(absent)) from absent
+
+
+def set_part(folder: Path, name: str, *, up: bool) -> None:
+    _post(folder, "/part", {"name": name, "up": up})
+    click.echo(f"{name} is {'up' if up else 'down'}")
+
+
+@click.command
+@click.argument("message")
+@click.option("--topic", default="transship-deploy", show_default=True)
+@click.option("--wait", is_flag=True, help="Wait for the outcome and print it.")
+@click.option("--within", default=120.0, show_default=True, help="How long, in seconds.")
+@click.pass_obj
+def publish(folder: Path, message: str, topic: str, *, wait: bool, within: float) -> None:
+    """Publish MESSAGE as it is, JSON or not: '{"image": "dockersamples/static-site"}'."""
+    from local import clients  # noqa: PLC0415 - Google's clients take half a second to load
+
+    env = announced(folder).env
+    after = max((each["number"] for each in _outcomes(folder, after=0)), default=0)
+    message_id = clients.publish(env, world.topic(topic), message.encode())
+    if not wait:
+        click.echo(message_id)
+        return
+    click.echo(f"message {message_id} is published", err=True)
+    until = time.monotonic() + within
+    while time.monotonic() < until:
+        for each in _outcomes(folder, after=after, wait=min(_LONG_POLL, within)):
+            after = each["number"]
+            if each["outcome"]["data"].get("event_id") == message_id:
+                _print_json(each["outcome"])
+                return
+    raise click.ClickException(
+        f"no outcome within {within:.0f} s: `python -m local logs` tells what the function does"
+    )
+
+
+@click.command
+@click.pass_obj
+def services(folder: Path) -> None:
+    """List what runs on the local Cloud Run."""
+    from local import clients  # noqa: PLC0415 - Google's clients take half a second to load
+
+    output = console()
+    rows = [
+        (
+            service.name.rpartition("/")[2],
+            service.uri,
+            _image(service.template.containers[0].image, whole=not output.is_terminal),
+            service.latest_ready_revision.rpartition("/")[2] or "none is ready",
+            "public" if public else "private",
+        )
+        for service, public in clients.services(announced(folder).env)
+    ]
+    table(output, ("service", "url", "image", "revision", "access"), rows)
+
+
+@click.command
+@click.option("--follow", "-f", is_flag=True, help="Go on until Ctrl-C.")
+@click.pass_obj
+def outcomes(folder: Path, *, follow: bool) -> None:
+    """Print the outcomes so far, a JSON object a line."""
+    after = 0
+    while True:
+        for each in _outcomes(folder, after=after, wait=_LONG_POLL if follow and after else 0):
+            after = each["number"]
+            click.echo(json.dumps(each["outcome"]))
+        if not follow:
+            return
+        after = max(after, 0)
+
+
+@click.command
+@click.argument("image")
+@click.option("--text", required=True, help="What the page says.")
+@click.pass_obj
+def push(folder: Path, image: str, text: str) -> None:
+    """Build a sample site and push it to the local Docker Hub; this is how a tag is moved."""
+    pushed = _post(folder, "/images", {"image": image, "text": text})
+    moved = f" (before: {pushed['before']})" if pushed["before"] else ""
+    click.echo(f"{pushed['image']} is {pushed['digest']}{moved}")
+
+
+@click.command
+@click.argument("image")
+@click.pass_obj
+def tags(folder: Path, image: str) -> None:
+    """List the tags of IMAGE on the local Docker Hub."""
+    found = _get(folder, "/tags", {"image": image})
+    if not found:
+        raise click.ClickException(f"the local Docker Hub has no {image}; `push` makes one")
+    table(console(), ("tag", "digest"), sorted(found.items()))
+
+
+@click.command("delete-tag")
+@click.argument("image")
+@click.pass_obj
+def delete_tag(folder: Path, image: str) -> None:
+    """Delete the tag that IMAGE names from the local Docker Hub."""
+    _post(folder, "/tags/delete", {"image": image})
+    click.echo(f"{image} is gone from the local Docker Hub")
+
+
+@click.command
+@click.argument("state", type=click.Choice(["on", "off"]))
+@click.pass_obj
+def limit(folder: Path, state: str) -> None:
+    """Let the local Docker Hub refuse pulls (429), or serve them again."""
+    _post(folder, "/limit", {"on": state == "on"})
+    click.echo("Docker Hub answers pulls by 429" if state == "on" else "Docker Hub serves pulls")
+
+
+@click.command
+@click.argument("part")
+@click.pass_obj
+def down(folder: Path, part: str) -> None:
+    """Stop PART (hub, mirror or a function) until `up PART`."""
+    set_part(folder, part, up=False)
+
+
+@click.group
+def clock() -> None:
+    """The stack's clock: windows of hours need not be waited for."""
+
+
+@clock.command
+@click.argument("duration")
+@click.pass_obj
+def advance(folder: Path, duration: str) -> None:
+    """Move the clock forward by DURATION: 90s, 5m, 1h, 2d."""
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([smhd])", duration)
+    if found is None:
+        raise click.BadParameter("right is a number and s, m, h or d, for example 1h")
+    click.echo(_post(folder, "/clock", {"seconds": float(found[1]) * _UNITS[found[2]]}))
+
+
+@click.command
+@click.argument("name", default="deploy_image")
+@click.option("--follow", "-f", is_flag=True, help="Go on until Ctrl-C.")
+@click.pass_obj
+def logs(folder: Path, name: str, *, follow: bool) -> None:
+    """Print the log of a function, or of the `stack` itself; as JSON when piped."""
+    announced(folder)
+    known = sorted(path.stem for path in (folder / "log").glob("*.log"))
+    if name not in known:
+        raise click.ClickException(f"no log of {name!r}; right is one of {', '.join(known)}")
+    logbook = Logbook(folder / "log" / f"{name}.log", from_start=True)
+    output = console()
+    while True:
+        for line in logbook.new_lines():
+            output.print(readable(line) if output.is_terminal else line, soft_wrap=True)
+        if not follow:
+            return
+        time.sleep(_FOLLOW_PAUSE)
+
+
+def _image(reference: str, *, whole: bool) -> str:
+    name, at, digest = reference.partition("@")
+    return reference if whole or not at else f"{name}@{short(digest)}"
+
+
+def _print_json(value: Any) -> None:
+    output = console()
+    if output.is_terminal:
+        output.print_json(json.dumps(value))
+    else:
+        click.echo(json.dumps(value))
+
+
+def _outcomes(folder: Path, *, after: int, wait: float = 0) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = _get(folder, "/outcomes", {"after": after, "wait": wait})
+    return found
+
+
+def _get(folder: Path, path: str, query: dict[str, Any]) -> Any:
+    return _call(folder, f"{path}?{urlencode(query)}", None)
+
+
+def _post(folder: Path, path: str, sent: dict[str, Any]) -> Any:
+    return _call(folder, path, json.dumps(sent).encode())
+
+
+def _call(folder: Path, target: str, body: bytes | None) -> Any:
+    request = urllib.request.Request(
+        announced(folder).control + target, body, {"Content-Type": "application/json"}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:
+            return json.load(answer)
+    except urllib.error.HTTPError as refused:
+        raise click.ClickException(json.load(refused)["error"]) from refused
+    except OSError as error:
+        raise click.ClickException(f"the stack does not answer: {error}") from error
