@@ -25,6 +25,7 @@ PAGE_LIMIT = 1_000
 _Resource = TypeVar("_Resource", types.Topic, types.Subscription)
 
 _TOPIC_FIELDS = {"labels", "message_retention_duration", "message_storage_policy"}
+# Some are kept without effect: only a seek, which is refused, would show retained messages.
 _SUBSCRIPTION_FIELDS = {
     "ack_deadline_seconds",
     "dead_letter_policy",

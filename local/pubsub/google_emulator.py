@@ -7,6 +7,7 @@ it ignores filters, sends again what was answered by 202, adds no identity token
 attempt and the ordering key out of the push body.
 """
 
+import http.client
 import os
 import re
 import shutil
@@ -14,7 +15,6 @@ import socket
 import subprocess
 import tempfile
 import time
-import urllib.request
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -126,11 +126,17 @@ def _spawn(command: list[str], output: IO[bytes]) -> subprocess.Popen[bytes]:
 
 def _answers(process: subprocess.Popen[bytes], address: str, until: float) -> bool:
     while process.poll() is None and time.monotonic() < until:
+        # Not urllib: it would ask the proxy of the environment.
+        connection = http.client.HTTPConnection(address, timeout=_ANSWER)
         try:
-            with urllib.request.urlopen(f"http://{address}/", timeout=_ANSWER):
-                return True
-        except OSError:
+            connection.request("GET", "/")
+            connection.getresponse()
+        except (OSError, http.client.HTTPException):
             time.sleep(_PAUSE)
+        else:
+            return True
+        finally:
+            connection.close()
     return False
 
 

@@ -19,8 +19,15 @@ _HOUR = 3600
 # What http.client accepts; an attribute that is no header is left out of the headers.
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
-# The request's own framing is not a publisher's to change.
-_RESERVED = {"authorization", "connection", "content-length", "host", "transfer-encoding"}
+# The request's own framing and metadata are not a publisher's to change.
+_RESERVED = (
+    "authorization",
+    "connection",
+    "content-length",
+    "host",
+    "transfer-encoding",
+    "x-goog-pubsub-",
+)
 
 
 def push_request(settings: types.Subscription, lease: Lease) -> tuple[bytes, dict[str, str]]:
@@ -68,7 +75,7 @@ def _metadata(settings: types.Subscription, lease: Lease) -> dict[str, str]:
         for key, value in message.attributes.items()
         if _HEADER_NAME.fullmatch(key)
         and _HEADER_VALUE.fullmatch(value)
-        and key.lower() not in _RESERVED
+        and not key.lower().startswith(_RESERVED)
     }
     headers |= {
         "x-goog-pubsub-message-id": message.message_id,
