@@ -10,7 +10,7 @@ output "dead_letters" {
 
 output "first_message" {
   description = "The command that deploys an image."
-  value       = "gcloud pubsub topics publish ${google_pubsub_topic.topic["deploy"].name} --project=${var.project} --message='${jsonencode({ image = "dockersamples/static-site", port = 80, service = "image-from-docker-hub" })}'"
+  value       = "gcloud pubsub topics publish ${google_pubsub_topic.topic["deploy"].name} --project=${var.project} --message='${jsonencode(merge({ image = "dockersamples/static-site", port = 80, service = "image-from-docker-hub" }, length(var.policy.public) > 0 ? { allow_unauthenticated = true } : {}))}'"
 }
 
 output "functions" {

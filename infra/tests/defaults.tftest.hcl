@@ -202,3 +202,26 @@ run "functions_may_publish_where_they_have_to" {
     error_message = "A function's topics have changed: is that meant?"
   }
 }
+
+run "somebody_is_told" {
+  variables {
+    alert_channels = ["projects/sample-project/notificationChannels/1"]
+  }
+
+  assert {
+    condition     = alltrue([for a in concat(values(google_monitoring_alert_policy.threshold), values(google_monitoring_alert_policy.query), [google_monitoring_alert_policy.sweep]) : a.notification_channels == tolist(["projects/sample-project/notificationChannels/1"])])
+    error_message = "An alert tells nobody."
+  }
+  assert {
+    condition     = google_monitoring_alert_policy.sweep.conditions[0].condition_absent[0].duration == "3600s"
+    error_message = "A sweep that has stopped would not be noticed."
+  }
+  assert {
+    condition     = strcontains(google_monitoring_alert_policy.query["failed"].conditions[0].condition_prometheus_query_language[0].query, "logging_googleapis_com:user_transship_outcomes{")
+    error_message = "The alert queries another metric."
+  }
+  assert {
+    condition     = length(jsondecode(google_monitoring_dashboard.transship.dashboard_json).mosaicLayout.tiles) == 6
+    error_message = "The dashboard lacks a chart."
+  }
+}
