@@ -20,14 +20,8 @@ _HOUR = 3600
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
 # The request's own framing and metadata are not a publisher's to change.
-_RESERVED = (
-    "authorization",
-    "connection",
-    "content-length",
-    "host",
-    "transfer-encoding",
-    "x-goog-pubsub-",
-)
+_RESERVED = {"authorization", "connection", "content-length", "host", "transfer-encoding"}
+_METADATA = "x-goog-pubsub-"
 
 
 def push_request(settings: types.Subscription, lease: Lease) -> tuple[bytes, dict[str, str]]:
@@ -75,15 +69,16 @@ def _metadata(settings: types.Subscription, lease: Lease) -> dict[str, str]:
         for key, value in message.attributes.items()
         if _HEADER_NAME.fullmatch(key)
         and _HEADER_VALUE.fullmatch(value)
-        and not key.lower().startswith(_RESERVED)
+        and key.lower() not in _RESERVED
+        and not key.lower().startswith(_METADATA)
     }
     headers |= {
-        "x-goog-pubsub-message-id": message.message_id,
-        "x-goog-pubsub-publish-time": publish_time(message),
-        "x-goog-pubsub-subscription-name": settings.name,
+        f"{_METADATA}message-id": message.message_id,
+        f"{_METADATA}publish-time": publish_time(message),
+        f"{_METADATA}subscription-name": settings.name,
     }
     if message.ordering_key:
-        headers["x-goog-pubsub-ordering-key"] = message.ordering_key
+        headers[f"{_METADATA}ordering-key"] = message.ordering_key
     return headers
 
 
