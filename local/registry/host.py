@@ -1,7 +1,6 @@
 """What all stand-ins with an HTTP server of their own have in common."""
 
 import ssl
-from collections import deque
 from types import TracebackType
 from typing import Self
 
@@ -30,7 +29,7 @@ class Host:
         return self.server.faults
 
     @property
-    def requests(self) -> deque[Seen]:
+    def requests(self) -> list[Seen]:
         return self.server.requests
 
     def refuse_connections(self) -> None:

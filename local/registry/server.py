@@ -50,7 +50,7 @@ class Server:
     ) -> None:
         self.application = application
         self.faults = Faults()
-        self.requests: deque[Seen] = deque(maxlen=REQUESTS_KEPT)
+        self._seen: deque[Seen] = deque(maxlen=REQUESTS_KEPT)
         self.closing = threading.Event()
         self.is_down = False
         self._clock = clock
@@ -63,6 +63,12 @@ class Server:
     @property
     def origin(self) -> str:
         return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
+
+    @property
+    def requests(self) -> list[Seen]:
+        """Those answered so far, oldest first."""
+        with self._lock:
+            return list(self._seen)
 
     def refuse_connections(self) -> None:
         """Down: connections are refused, and those that are open are reset."""
@@ -81,16 +87,16 @@ class Server:
         self._reset_open()
 
     def record(self, request: Request, response: Response) -> None:
-        self.requests.append(
-            Seen(
-                method=request.method,
-                path=request.path,
-                host=request.host,
-                status=response.status,
-                identity=response.identity,
-                time=self._clock.now(),
-            )
+        seen = Seen(
+            method=request.method,
+            path=request.path,
+            host=request.host,
+            status=response.status,
+            identity=response.identity,
+            time=self._clock.now(),
         )
+        with self._lock:
+            self._seen.append(seen)
 
     def _listen(self, port: int) -> socket.socket:
         listener = socket.create_server(("127.0.0.1", port), backlog=128)

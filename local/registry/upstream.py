@@ -116,7 +116,7 @@ class Upstream:
                         headers["Authorization"] = f"Bearer {self._token(challenge, name)}"
                     else:
                         raise _failed(answer.status, url)
-            raise UpstreamError(error(502, "UNAVAILABLE", f"Received invalid redirect URL {at}"))
+            raise _invalid_redirect(at)
         except (OSError, http.client.HTTPException) as problem:
             # That a refused connection is told in the same words as a cut one is a guess.
             raise _cut(url) from problem
@@ -142,7 +142,10 @@ class Upstream:
         self, method: str, url: str, headers: Mapping[str, str]
     ) -> Iterator[http.client.HTTPResponse]:
         wanted = urlsplit(url)
-        address = urlsplit(self._hosts.get(wanted.netloc, f"{wanted.scheme}://{wanted.netloc}"))
+        address = urlsplit(self._hosts.get(wanted.netloc, url))
+        if address.hostname not in {"127.0.0.1", "localhost"}:
+            # A stand-in never leaves the machine, wherever it is sent.
+            raise _invalid_redirect(url)
         place = (address.hostname or "", address.port)
         source = (EGRESS_ADDRESS, 0)
         connection = (
@@ -177,6 +180,10 @@ def _failed(status: int, url: str) -> UpstreamError:
 def _invalid_status(status: int, url: str) -> Response:
     message = f"Received invalid http status code {status} from external repository; url={url}."
     return error(502, "UNAVAILABLE", message)
+
+
+def _invalid_redirect(url: str) -> UpstreamError:
+    return UpstreamError(error(502, "UNAVAILABLE", f"Received invalid redirect URL {url}"))
 
 
 def _cut(url: str) -> UpstreamError:
