@@ -13,11 +13,11 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 from urllib.parse import unquote, urlsplit
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct, field
 
 from transship.errors import InvalidEvent, InvalidReference
 from transship.model.mirror import Mirrors
@@ -68,7 +68,14 @@ _LOCATION = re.compile(r"/?projects/[^/]+/locations/([a-z0-9-]+)/repositories/[^
 _MANIFEST_URL = re.compile(r"/v2/(.+)/manifests/([^/]+)")
 # cosign's signatures, attestations and bills of materials, and the referrers' fallback tag
 # (OCI distribution-spec, "Referrers Tag Schema").
-_ARTIFACT_TAG = re.compile(r"sha256-[0-9a-f]{64}(?:\.[a-z]+)?")
+_ARTIFACT_TAG = re.compile(r"sha256-(?:[0-9a-f]{64}|[0-9a-f]+\.[a-z]+)")
+
+# Log entries have a zone; a time without one cannot be compared.
+_Time = Annotated[datetime, Meta(tz=True)]
+
+
+# One of these says that a document is a log entry.
+_LOG_ENTRY = frozenset({"insertId", "logName", "protoPayload"})
 
 
 class _Status(Struct):
@@ -94,8 +101,10 @@ class _Payload(Struct, rename="camel"):
 
 
 class _LogEntry(Struct, rename="camel"):
-    proto_payload: _Payload
-    timestamp: datetime | None = None
+    """google.logging.v2.LogEntry. Of an entry that was split, a part may lack the payload."""
+
+    proto_payload: _Payload = field(default_factory=_Payload)
+    timestamp: _Time | None = None
 
 
 class _GcrMessage(Struct):
@@ -121,7 +130,7 @@ def hint_of(data: bytes, mirrors: Mirrors, ignored_principals: frozenset[str]) -
         document = msgspec.json.decode(data)
         if not isinstance(document, dict):
             raise InvalidEvent("the hint is not a JSON object")
-        if "protoPayload" in document:
+        if _LOG_ENTRY & document.keys():
             entry = msgspec.convert(document, type=_LogEntry)
             return _of_audit_entry(entry, mirrors, ignored_principals)
         if "action" in document:
@@ -144,12 +153,11 @@ def _of_audit_entry(
         return Ignored.PRINCIPAL
     # An entry may be split into several; the part with the request is the one that names a tag.
     url = said.request.request_url if said.request else ""
-    named = _MANIFEST_URL.fullmatch(urlsplit(url).path)
+    named = _MANIFEST_URL.fullmatch(unquote(urlsplit(url).path))
     location = _LOCATION.fullmatch(said.resource_name)
     if not named or not location or ":" in named[2]:
         return Ignored.NO_TAG
-    path, tag = unquote(named[1]), named[2]
-    text = f"{location[1]}-docker.pkg.dev/{path}:{tag}"
+    text = f"{location[1]}-docker.pkg.dev/{named[1]}:{named[2]}"
     return _hint(text, mirrors, origin="audit", at=entry.timestamp)
 
 
@@ -169,10 +177,11 @@ def _of_message(message: HintMessage, mirrors: Mirrors) -> Hint | Ignored:
 def _hint(
     text: str, mirrors: Mirrors, *, origin: Literal["audit", "gcr"], at: datetime | None
 ) -> Hint | Ignored:
-    held = mirrors.of(_reference(text))
-    if held is None:
+    # Whatever else is in the registry need not have a name that we understand.
+    if not any(text.startswith(f"{mirror.prefix}/") for mirror in mirrors.mirrors):
         return Ignored.REPOSITORY
-    return _checked(Hint(image=held[1], origin=origin, at=at))
+    image = mirrors.upstream_of(_reference(text))
+    return _checked(Hint(image=image, origin=origin, at=at))
 
 
 def _checked(hint: Hint) -> Hint | Ignored:
