@@ -9,7 +9,7 @@ import os
 import flask
 import functions_framework
 
-from handlers import boundary, deploy
+from handlers import boundary, orders
 from transship import logs, wiring
 from transship.config import Config
 
@@ -27,11 +27,6 @@ def deploy_image(request: flask.Request) -> tuple[str, int]:
     with logs.request_context(dict(request.headers), project=_config.project):
         return boundary.settle(
             request,
-            lambda delivery: deploy.handle(
-                deploy.request_of(delivery, _config),
-                policy=_config.policy,
-                mirrors=_config.mirrors,
-                parts=_clients.deploy_parts(),
-            ),
+            lambda delivery: orders.handle(delivery, config=_config, parts=_clients.deploy_parts()),
             publish=_clients.publish_outcome,
         )

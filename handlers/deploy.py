@@ -1,32 +1,16 @@
 """A message deploys an image: policy, resolve, pull through the mirror, plan, apply, report."""
 
-from handlers.payloads import Delivery
 from transship.conclude import conclude
-from transship.config import Config
 from transship.errors import PermanentError
 from transship.model import report
-from transship.model.messages import decode_message
 from transship.model.mirror import Mirrors
 from transship.model.outcome import Outcome
 from transship.model.plan import refuse_foreign, standing
 from transship.model.policy import Ask, Policy, admit
-from transship.model.request import Deploy, deploy_of
+from transship.model.request import Deploy
 from transship.planning import Planning
 from transship.ports import Parts
 from transship.rollout import is_public, roll_out
-
-
-def request_of(delivery: Delivery, config: Config) -> Deploy:
-    """Raises InvalidEvent, which names the field and what would be right."""
-    return deploy_of(
-        decode_message(delivery.data),
-        event_id=delivery.event_id,
-        published_at=delivery.published_at,
-        project=config.project,
-        region=config.region,
-        runtime_account=config.runtime_account,
-        mirrors=config.mirrors,
-    )
 
 
 def handle(deploy: Deploy, *, policy: Policy, mirrors: Mirrors, parts: Parts) -> Outcome:

@@ -43,7 +43,7 @@ def conclude(deploy: Deploy, landed: Landed, cloud_run: CloudRun) -> Outcome:
         deploy,
         service,
         reason,
-        changed=ours or bool(landed.changes),
+        changed=ours or any(c.reason is not Reason.OTHER_PLATFORM_ONLY for c in landed.changes),
         record=record,
         public=public,
         detail=detail,

@@ -4,26 +4,23 @@ docs/configuration.md is the table for operators. A missing or wrong variable fa
 by name. Those of the local stack are refused where Cloud Run runs us (K_SERVICE).
 """
 
-import json
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Self, TypeVar
+from datetime import timedelta
+from typing import Self
 
-from transship.errors import TransshipError
+from transship import variables
+from transship.model.follow import Rules
 from transship.model.mirror import Mirrors, parse_mirrors
-from transship.model.naming import is_project, is_region
 from transship.model.platform import Platform, parse_platform
 from transship.model.policy import Policy
 from transship.model.policy_document import parse_policy
+from transship.model.reference import Reference
+from transship.variables import InvalidConfiguration, Reader
 
-_T = TypeVar("_T")
+__all__ = ["REQUIRED", "Config", "InvalidConfiguration", "Local"]
 
 _GIB = 1024**3
-
-
-class InvalidConfiguration(Exception):
-    """A variable is missing or wrong; the message begins with its name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,9 +40,23 @@ class Local:
     account: str = ""
 
 
+# What a function cannot do without, beside the settings that all need.
+REQUIRED: Mapping[str, tuple[str, ...]] = {
+    "deploy_image": ("RUNTIME_ACCOUNT",),
+    "refresh_services": ("REDEPLOY_TOPIC",),
+    "warm_mirror": ("REDEPLOY_TOPIC", "WARM_TOPIC"),
+    "docker_hub_webhook": ("HINTS_TOPIC", "WEBHOOK_SECRETS"),
+    "forward_hints": ("HINTS_TOPIC",),
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """*deadline* in seconds; *upstream_credentials*: registry -> (user name, password)."""
+    """*deadline* in seconds; *upstream_credentials*: registry -> (user name, password).
+
+    *tick* is how often Cloud Scheduler has the tags looked at; *upstream_rate* how many requests a
+    second a registry gets, 0 for no limit; *quota_floor* how many pulls are kept for deploys.
+    """
 
     project: str
     region: str
@@ -53,6 +64,16 @@ class Config:
     policy: Policy
     runtime_account: str
     outcomes_topic: str
+    redeploy_topic: str
+    hints_topic: str
+    warm_topic: str
+    ignored_principals: frozenset[str]
+    webhook_secrets: tuple[str, ...] = field(repr=False)
+    rules: Rules
+    keep_warm: tuple[Reference, ...]
+    quota_floor: int
+    upstream_rate: float
+    tick: timedelta
     platform: Platform
     max_image_bytes: int
     deadline: int
@@ -64,98 +85,42 @@ class Config:
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
         """Raises InvalidConfiguration."""
-        read = _Reader(env)
-        project = read.parsed("PROJECT", _project)
+        read = Reader(env)
+        for name in REQUIRED.get(env.get("FUNCTION_TARGET", ""), ()):
+            read.text(name)
+        project = read.parsed("PROJECT", variables.project)
         return cls(
             project=project,
-            region=read.parsed("REGION", _region),
+            region=read.parsed("REGION", variables.region),
             mirrors=read.parsed("MIRRORS", parse_mirrors),
             policy=read.parsed("POLICY", lambda text: parse_policy(text, project=project), "{}"),
-            runtime_account=read.parsed("RUNTIME_ACCOUNT", _account),
-            outcomes_topic=read.parsed("OUTCOMES_TOPIC", _topic),
+            runtime_account=read.optional("RUNTIME_ACCOUNT", variables.account),
+            outcomes_topic=read.parsed("OUTCOMES_TOPIC", variables.topic),
+            redeploy_topic=read.optional("REDEPLOY_TOPIC", variables.topic),
+            hints_topic=read.optional("HINTS_TOPIC", variables.topic),
+            warm_topic=read.optional("WARM_TOPIC", variables.topic),
+            ignored_principals=frozenset(read.parsed("IGNORED_PRINCIPALS", variables.words, "")),
+            webhook_secrets=read.parsed("WEBHOOK_SECRETS", variables.secrets, ""),
+            rules=Rules(
+                paused=read.parsed("PAUSED", variables.switch, "false"),
+                pace=read.parsed("DEPLOYS_PER_HOUR", variables.count, "6"),
+            ),
+            keep_warm=read.parsed("KEEP_WARM", variables.tags, ""),
+            quota_floor=read.parsed("QUOTA_FLOOR", variables.amount, "20"),
+            upstream_rate=read.parsed("UPSTREAM_RATE", variables.rate, "5"),
+            tick=timedelta(seconds=read.parsed("TICK_SECONDS", variables.count, "600")),
             platform=read.parsed("PLATFORM", parse_platform, "linux/amd64"),
-            max_image_bytes=read.parsed("MAX_IMAGE_BYTES", _count, str(10 * _GIB)),
+            max_image_bytes=read.parsed("MAX_IMAGE_BYTES", variables.count, str(10 * _GIB)),
             # A push is redelivered after 600 s and a function may run for 540 s: end before both.
-            deadline=read.parsed("DEADLINE_SECONDS", _count, "480"),
-            upstream_credentials=read.parsed("UPSTREAM_CREDENTIALS", _credentials, "{}"),
-            registry_hosts=read.parsed("REGISTRY_HOSTS", _words, ""),
-            private_hosts=read.parsed("PRIVATE_HOSTS", _words, ""),
+            deadline=read.parsed("DEADLINE_SECONDS", variables.count, "480"),
+            upstream_credentials=read.parsed("UPSTREAM_CREDENTIALS", variables.credentials, "{}"),
+            registry_hosts=read.parsed("REGISTRY_HOSTS", variables.words, ""),
+            private_hosts=read.parsed("PRIVATE_HOSTS", variables.words, ""),
             local=_local(env, read),
         )
 
 
-class _Reader:
-    def __init__(self, env: Mapping[str, str]) -> None:
-        self._env = env
-
-    def text(self, name: str, default: str | None = None) -> str:
-        text = self._env.get(f"TRANSSHIP_{name}", default)
-        if text is None:
-            raise InvalidConfiguration(f"TRANSSHIP_{name} is not set")
-        return text
-
-    def parsed(self, name: str, parse: Callable[[str], _T], default: str | None = None) -> _T:
-        text = self.text(name, default)
-        try:
-            return parse(text)
-        except (ValueError, TransshipError) as error:
-            raise InvalidConfiguration(f"TRANSSHIP_{name}: {error}") from error
-
-
-def _project(text: str) -> str:
-    if not is_project(text):
-        raise ValueError(f"{text!r} is wrong; right is a project's id")
-    return text
-
-
-def _region(text: str) -> str:
-    if not is_region(text):
-        raise ValueError(f"{text!r} is wrong; right is for example asia-northeast1")
-    return text
-
-
-def _account(text: str) -> str:
-    # Empty would mean the default compute account, which often may edit the whole project.
-    if not re.fullmatch(r"[a-z0-9.-]+@[a-z0-9.-]+", text):
-        raise ValueError(f"{text!r} is wrong; right is a service account's e-mail address")
-    return text
-
-
-def _topic(text: str) -> str:
-    if not re.fullmatch(r"projects/[^/]+/topics/[^/]+", text):
-        raise ValueError(f"{text!r} is wrong; right is projects/PROJECT/topics/TOPIC")
-    return text
-
-
-def _count(text: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,15}", text) or not int(text):
-        raise ValueError(f"{text!r} is wrong; right is a whole number above 0")
-    return int(text)
-
-
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(word.strip() for word in text.split(",") if word.strip())
-
-
-def _credentials(text: str) -> dict[str, tuple[str, str]]:
-    try:
-        entries = json.loads(text)
-        return {host: (entry["username"], entry["password"]) for host, entry in entries.items()}
-    except (ValueError, KeyError, TypeError, AttributeError):
-        # Not chained: the text is a secret.
-        raise ValueError(
-            'not credentials; right is {"docker.io": {"username": "…", "password": "…"}}'
-        ) from None
-
-
-def _hosts(text: str) -> dict[str, str]:
-    words = [word.partition("=") for word in _words(text)]
-    if not all(host and url.startswith("http") for host, _, url in words):
-        raise ValueError(f"{text!r} is wrong; right is HOST=URL, with commas between")
-    return {host: url for host, _, url in words}
-
-
-def _local(env: Mapping[str, str], read: _Reader) -> Local:
+def _local(env: Mapping[str, str], read: Reader) -> Local:
     named = [name for name in env if name.startswith("TRANSSHIP_LOCAL_") and env[name]]
     if "K_SERVICE" in env and (named or env.get("PUBSUB_EMULATOR_HOST")):
         raise InvalidConfiguration(
@@ -163,7 +128,7 @@ def _local(env: Mapping[str, str], read: _Reader) -> Local:
             " refused on Cloud Run"
         )
     return Local(
-        hosts=read.parsed("LOCAL_HOSTS", _hosts, ""),
+        hosts=read.parsed("LOCAL_HOSTS", variables.hosts, ""),
         run=read.text("LOCAL_RUN", ""),
         run_v1=read.text("LOCAL_RUN_V1", ""),
         artifact_registry=read.text("LOCAL_ARTIFACT_REGISTRY", ""),

@@ -7,6 +7,7 @@ that come later (version ranges, cooldown, windows, approval) are further facts 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Annotated
 
 import msgspec
 
@@ -23,7 +24,9 @@ SKIP_KEY = f"{PREFIX}skip"
 AUTOMATIC_KEY = f"{PREFIX}automatic"
 WHY_KEY = f"{PREFIX}why"
 
-_HOUR = timedelta(hours=1)
+HOUR = timedelta(hours=1)
+
+Aware = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +67,9 @@ class Rules:
     pace: int = 6
 
 
+DEFAULT_RULES = Rules()
+
+
 def follow(
     follower: Follower, upstream: Digest, *, rules: Rules, listed: bool, now: datetime
 ) -> Reason:
@@ -71,7 +77,7 @@ def follow(
 
     *upstream* is what the tag means now. *listed*: the policy allows project and region.
     """
-    this_hour = sum(time > now - _HOUR for time in follower.automatic)
+    this_hour = sum(time > now - HOUR for time in follower.automatic)
     # In the order in which somebody would want to know.
     obstacles = (
         (follower.tracks is None, Reason.TRACKING_LOST),
@@ -110,7 +116,7 @@ def follower_of(
         held=HOLD_KEY in annotations,
         pinned=PIN_KEY in annotations,
         skipped=frozenset(annotations.get(SKIP_KEY, "").split()),
-        automatic=_times(annotations.get(AUTOMATIC_KEY, "")),
+        automatic=automatic_times(annotations),
         moved_at=record.requested_at if record else None,
         why=annotations.get(WHY_KEY, ""),
     )
@@ -123,9 +129,9 @@ def _tracked(annotations: Mapping[str, str]) -> Reference | None:
         return None
 
 
-def _times(text: str) -> tuple[datetime, ...]:
-    """Space-separated; what another hand broke is no time."""
+def automatic_times(annotations: Mapping[str, str]) -> tuple[datetime, ...]:
+    """Of the last automatic deploys; what another hand broke is no time."""
     try:
-        return tuple(msgspec.convert(text.split(), type=list[datetime]))
+        return tuple(msgspec.convert(annotations.get(AUTOMATIC_KEY, "").split(), type=list[Aware]))
     except msgspec.ValidationError:
         return ()

@@ -129,9 +129,9 @@ def decode_message(data: bytes) -> Message:
         )
     try:
         message: Message = msgspec.convert(document, type=Message)
-        return message
     except msgspec.ValidationError as error:
         raise InvalidEvent(f"{error}{_meant(document, KINDS[kind])}") from error
+    return message
 
 
 def json_schema() -> dict[str, Any]:

@@ -5,16 +5,25 @@ What nobody named is kept: the traffic split, revision tags, sidecars, every oth
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from transship.errors import Refused
 from transship.model.digest import Digest
+from transship.model.follow import (
+    AUTOMATIC_KEY,
+    HOUR,
+    WHY_KEY,
+    automatic_times,
+    follow,
+    follower_of,
+)
 from transship.model.marks import TRACKED_LABEL, Marks, tracking_marks
 from transship.model.naming import ServiceName, tracking_label
 from transship.model.policy import refuse_target
 from transship.model.reason import Reason
-from transship.model.record import Proof, Record
+from transship.model.record import INDEX_KEY, Proof, Record
 from transship.model.reference import Reference
-from transship.model.request import Deploy
+from transship.model.request import Condition, Deploy
 from transship.model.service import CLIENT, Service, State
 from transship.model.settings import Settings, pairs
 
@@ -32,11 +41,20 @@ class Wanted:
     settings: Settings
     record: Record
     tracks: Reference | None
+    automatic: tuple[datetime, ...] = ()
 
     def marks(self, labels: Iterable[str]) -> Marks:
         """For a service that has *labels*."""
         marks = tracking_marks(self.tracks, labels)
-        return replace(marks, annotations={**self.record.annotations(), **marks.annotations})
+        times = " ".join(time.isoformat() for time in self.automatic)
+        annotations = {
+            **self.record.annotations(),
+            **marks.annotations,
+            AUTOMATIC_KEY: times or None,
+            # It follows again.
+            WHY_KEY: None,
+        }
+        return replace(marks, annotations=annotations)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +112,8 @@ def is_applied(deploy: Deploy, current: Service | None) -> bool:
 
 def standing(deploy: Deploy, current: Service | None) -> Reason | None:
     """Why *deploy* must leave *current* as it is; None where it need not."""
+    if deploy.only_if is not None and (reason := _overtaken(deploy, deploy.only_if, current)):
+        return reason
     if current is None:
         return None
     record = current.record
@@ -106,6 +126,27 @@ def standing(deploy: Deploy, current: Service | None) -> Reason | None:
     if current.is_pinned:
         return Reason.OPERATOR_HOLD
     return None
+
+
+def _overtaken(deploy: Deploy, only_if: Condition, current: Service | None) -> Reason | None:
+    """Why an automatic deploy no longer fits: it was decided from what a list told a while ago."""
+    if current is None or current.tracks is None:
+        return Reason.TRACKING_LOST
+    follower = follower_of(
+        current.name,
+        annotations=current.annotations,
+        image=current.image,
+        failed=current.condition.state is State.FAILED,
+        pinned_traffic=current.is_pinned,
+    )
+    if follower.tracks != only_if.tracks:
+        return Reason.SUPERSEDED
+    reason = follow(
+        follower, only_if.moved_to, rules=deploy.rules, listed=True, now=deploy.requested_at
+    )
+    if reason is not Reason.NEW_IMAGE:
+        return reason
+    return None if follower.runs == only_if.runs else Reason.SUPERSEDED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +191,15 @@ def want(deploy: Deploy, found: Found, mirrored: Reference, current: Service | N
         ),
         # Only a tag moves.
         tracks=deploy.image.unpinned() if deploy.track and deploy.image.tag else None,
+        automatic=_automatic(deploy, current),
     )
+
+
+def _automatic(deploy: Deploy, current: Service | None) -> tuple[datetime, ...]:
+    """The automatic deploys that a limit by the hour has to know, this one included."""
+    before = automatic_times(current.annotations) if current else ()
+    this = () if deploy.only_if is None else (deploy.requested_at,)
+    return tuple(time for time in (*before, *this) if time > deploy.requested_at - HOUR)
 
 
 def named_settings(deploy: Deploy, current: Service | None) -> Settings:
@@ -186,12 +235,30 @@ def plan_deploy(
         changes.append(CreateService(wanted=because(wanted, Reason.NEW_SERVICE)))
     elif reason := _new_revision(wanted, current):
         changes.append(NewRevision(current=current, wanted=because(wanted, reason), reason=reason))
-    elif not tracking_holds(wanted.tracks, current):
-        marks = tracking_marks(wanted.tracks, current.labels)
-        changes.append(Annotate(current=current, marks=marks, reason=Reason.NEW_TRACKING))
+    elif annotating := _annotating(wanted, current):
+        changes.append(annotating)
     if deploy.public is not None and deploy.public != bool(public):
         changes.append(SetPublic(service=wanted.service, public=deploy.public))
     return changes
+
+
+def _annotating(wanted: Wanted, current: Service) -> Annotate | None:
+    """The right image runs; what the service says about it may be behind."""
+    record, index = current.record, wanted.record.index
+    annotations: dict[str, str | None] = {}
+    labels: dict[str, str | None] = {}
+    reason = Reason.OTHER_PLATFORM_ONLY
+    if record is not None and record.child == wanted.record.child and record.index != index:
+        # Recorded, so that the next look does not find the same change again.
+        annotations[INDEX_KEY] = str(index or "")
+    if not tracking_holds(wanted.tracks, current):
+        marks, reason = tracking_marks(wanted.tracks, current.labels), Reason.NEW_TRACKING
+        annotations, labels = {**annotations, **marks.annotations}, {**marks.labels}
+    if not annotations:
+        return None
+    return Annotate(
+        current=current, marks=Marks(annotations=annotations, labels=labels), reason=reason
+    )
 
 
 def because(wanted: Wanted, reason: Reason) -> Wanted:

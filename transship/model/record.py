@@ -22,6 +22,7 @@ SCHEMA = "1"
 SCHEMA_KEY = f"{PREFIX}schema"
 TRACKS_KEY = f"{PREFIX}tracks"
 CAUSE_KEY = f"{PREFIX}cause"
+INDEX_KEY = f"{PREFIX}index"
 
 UPSTREAM, MIRROR = "upstream", "mirror"
 
@@ -57,7 +58,7 @@ class Record:
         return {
             SCHEMA_KEY: SCHEMA,
             f"{PREFIX}image": str(self.image),
-            f"{PREFIX}index": str(self.index or ""),
+            INDEX_KEY: str(self.index or ""),
             f"{PREFIX}child": str(self.child),
             CAUSE_KEY: self.cause,
             f"{PREFIX}requested-at": self.requested_at.isoformat(),
@@ -71,7 +72,7 @@ class Record:
     def read(cls, annotations: Mapping[str, str]) -> Self | None:
         """The record in *annotations*; None where it is missing, or broken by another hand."""
         try:
-            index = annotations[f"{PREFIX}index"]
+            index = annotations[INDEX_KEY]
             return cls(
                 image=parse_reference(annotations[f"{PREFIX}image"]),
                 index=Digest(index) if index else None,

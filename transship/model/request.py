@@ -9,6 +9,8 @@ from typing import TypeVar
 from msgspec import UNSET, UnsetType
 
 from transship.errors import InvalidEvent, PermanentError
+from transship.model.digest import Digest
+from transship.model.follow import DEFAULT_RULES, Rules
 from transship.model.messages import DeployRequest
 from transship.model.mirror import Mirrors
 from transship.model.naming import ServiceName, default_service
@@ -21,6 +23,15 @@ D = TypeVar("D")
 
 # Clocks of publishers differ; a request from the future would shut out every later one.
 _CLOCK_SKEW = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """What an automatic deploy was decided from; *runs* None: nothing that has a digest."""
+
+    tracks: Reference
+    runs: Digest | None
+    moved_to: Digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +53,8 @@ class Deploy:
     track: bool = True
     adopt: bool = False
     dry_run: bool = False
+    only_if: Condition | None = None
+    rules: Rules = DEFAULT_RULES
 
 
 def deploy_of(
@@ -53,6 +66,7 @@ def deploy_of(
     region: str,
     runtime_account: str,
     mirrors: Mirrors,
+    rules: Rules = DEFAULT_RULES,
 ) -> Deploy:
     """The request that *message* makes; *project* and *region* where it names none.
 
@@ -92,7 +106,21 @@ def deploy_of(
         track=message.track,
         adopt=message.adopt,
         dry_run=message.dry_run,
+        only_if=_condition(message, image),
+        rules=rules,
     )
+
+
+def _condition(message: DeployRequest, image: Reference) -> Condition | None:
+    if isinstance(message.only_if, UnsetType):
+        return None
+    if image.digest is None:
+        raise InvalidEvent("a deploy with only_if names a digest - at `$.image`")
+    with _at("only_if.tracks"):
+        tracks = parse_reference(message.only_if.tracks)
+    with _at("only_if.runs"):
+        runs = Digest(message.only_if.runs) if message.only_if.runs else None
+    return Condition(tracks=tracks, runs=runs, moved_to=image.digest)
 
 
 def _settings(message: DeployRequest) -> Settings:

@@ -91,8 +91,12 @@ class Service:
 
     @property
     def record(self) -> Record | None:
-        """Of the newest revision; the service's own copy may have been dropped by another hand."""
-        return Record.read(self.template_annotations) or Record.read(self.annotations)
+        """Of the newest revision; the service's own copy may have been dropped by another hand.
+
+        Where both are of one deploy, the service's may know a newer index of the same child.
+        """
+        made, own = Record.read(self.template_annotations), Record.read(self.annotations)
+        return own if own and (made is None or made.cause == own.cause) else made
 
     @property
     def is_ours(self) -> bool:

@@ -1,0 +1,27 @@
+"""A message of the deploy and redeploy topics, given to whoever handles its kind."""
+
+from handlers import deploy, steer
+from handlers.payloads import Delivery
+from transship.config import Config
+from transship.model.messages import DeployRequest, decode_message
+from transship.model.outcome import Outcome
+from transship.model.request import deploy_of
+from transship.ports import Parts
+
+
+def handle(delivery: Delivery, *, config: Config, parts: Parts) -> Outcome:
+    """Raises InvalidEvent, which names the field and what would be right."""
+    message = decode_message(delivery.data)
+    if not isinstance(message, DeployRequest):
+        return steer.handle(message, delivery, config=config, services=parts.services)
+    request = deploy_of(
+        message,
+        event_id=delivery.event_id,
+        published_at=delivery.published_at,
+        project=config.project,
+        region=config.region,
+        runtime_account=config.runtime_account,
+        mirrors=config.mirrors,
+        rules=config.rules,
+    )
+    return deploy.handle(request, policy=config.policy, mirrors=config.mirrors, parts=parts)
