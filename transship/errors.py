@@ -19,6 +19,7 @@
     - ServiceConflict     somebody else wrote first
     - ServiceUnavailable  the Cloud Run API failed or did not say whether it accepted
     - DeployPending       Cloud Run is still working; look again later
+    - TooSoon             the tag was looked at just now; look again after a minute
 
 Whatever is not in this tree is a bug, and is redelivered too.
 """
@@ -108,4 +109,8 @@ class ServiceUnavailable(TemporaryError):
 
 
 class DeployPending(TemporaryError):
+    pass
+
+
+class TooSoon(TemporaryError):
     pass

@@ -91,6 +91,29 @@ class Planned(Outcome, frozen=True, kw_only=True):
     plan: tuple[str, ...] = ()
 
 
+class Decided(msgspec.Struct, frozen=True, kw_only=True):
+    """Of one service; *deploy*: a request for it is on its way."""
+
+    service: str
+    project: str
+    region: str
+    reason: str
+    deploy: bool
+
+
+class Refreshed(Outcome, frozen=True, kw_only=True):
+    """Somebody said that a tag may have moved, and these are the services that follow it.
+
+    *digest* is what the tag means upstream, empty where it is gone; *origin* is who said so.
+    """
+
+    type: ClassVar[str] = "dev.transship.refreshed.v1"
+
+    digest: str = ""
+    origin: str = ""
+    decisions: tuple[Decided, ...] = ()
+
+
 class Rejected(Outcome, frozen=True, kw_only=True):
     """The request can never succeed as it is; *reason* names the field or rule."""
 

@@ -1,0 +1,129 @@
+"""What becomes of the services that follow a tag: a decision for each, and messages that carry it out.
+
+Nothing is deployed here. Each service gets a request of its own, so that each succeeds, is retried
+and is given up alone; and each request is conditional, so that a second one of its kind changes
+nothing.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+
+from transship.deadline import Deadline
+from transship.errors import Refused
+from transship.model.follow import Follower, Rules, follow
+from transship.model.messages import DeployRequest, OnlyIf
+from transship.model.policy import Policy, admit_image
+from transship.model.reason import Reason
+from transship.model.reference import Reference
+from transship.model.steering import ExplainRequest
+
+# Publishes data and attributes to the topic of automatic deploys.
+Send = Callable[[bytes, dict[str, str]], object]
+
+_SILENT = frozenset({Reason.UP_TO_DATE, Reason.NEW_IMAGE})
+
+
+class Fleet(Protocol):
+    """The services of every project that policy names."""
+
+    def labelled(self, label: str, *, deadline: Deadline) -> list[Follower]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    follower: Follower
+    reason: Reason
+
+    @property
+    def deploys(self) -> bool:
+        return self.reason is Reason.NEW_IMAGE
+
+    @property
+    def why(self) -> str:
+        """What the service is to say of itself; nothing where it follows."""
+        return "" if self.reason in _SILENT else self.reason.value
+
+
+def decide(
+    followers: Iterable[Follower],
+    image: Reference,
+    *,
+    is_gone: bool = False,
+    policy: Policy,
+    rules: Rules,
+    now: datetime,
+) -> list[Decision]:
+    """*image* is the tag with the digest that it means now, unless it *is_gone* upstream."""
+    return [
+        Decision(
+            follower=follower,
+            reason=Reason.TAG_DELETED if is_gone else _reason(follower, image, policy, rules, now),
+        )
+        for follower in followers
+    ]
+
+
+def announce(decisions: Iterable[Decision], image: Reference, *, cause: str, send: Send) -> None:
+    """Ask for the deploys, and have each service say why not where that has changed.
+
+    Sent again, by a redelivery of *cause*, the same messages change nothing.
+    """
+    for decision in decisions:
+        if decision.deploys:
+            _send(_deploy(decision.follower, image), decision, cause, send)
+        elif decision.why != decision.follower.why:
+            _send(_explain(decision), decision, cause, send)
+
+
+def _reason(
+    follower: Follower, image: Reference, policy: Policy, rules: Rules, now: datetime
+) -> Reason:
+    assert image.digest is not None  # noqa: S101 - what the tag means now
+    listed = any(target.matches(follower.name) for target in policy.targets)
+    reason = follow(follower, image.digest, rules=rules, listed=listed, now=now)
+    if reason is Reason.NEW_IMAGE and not _is_allowed(policy, image):
+        return Reason.REFUSED
+    return reason
+
+
+def _is_allowed(policy: Policy, image: Reference) -> bool:
+    try:
+        admit_image(policy, image)
+    except Refused:
+        return False
+    return True
+
+
+def _deploy(follower: Follower, image: Reference) -> DeployRequest:
+    return DeployRequest(
+        image=str(image),
+        service=follower.name.service,
+        project=follower.name.project,
+        region=follower.name.region,
+        only_if=OnlyIf(tracks=str(follower.tracks), runs=str(follower.runs or "")),
+    )
+
+
+def _explain(decision: Decision) -> ExplainRequest:
+    name = decision.follower.name
+    return ExplainRequest(
+        service=name.service, project=name.project, region=name.region, reason=decision.why
+    )
+
+
+def _send(
+    message: DeployRequest | ExplainRequest, decision: Decision, cause: str, send: Send
+) -> None:
+    name = decision.follower.name
+    attributes = {
+        "kind": str(message.__struct_config__.tag),
+        "project": name.project,
+        "region": name.region,
+        "service": name.service,
+        "cause": cause,
+    }
+    send(msgspec.json.encode(message), attributes)
