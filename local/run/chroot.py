@@ -13,14 +13,14 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from local.run.contained import Contained, children
+from local.run.contained import Contained, children, report
 from local.run.containers import Launch, Log
 from local.run.errors import unsupported
 from local.run.network import Network
 
 log = logging.getLogger(__name__)
 
-_NAMESPACES = ("--pid", "--net", "--mount", "--uts", "--ipc")
+_NAMESPACES = ("--pid", "--mount", "--uts", "--ipc")
 # Documentation/admin-guide/devices.txt of the kernel
 _DEVICES = {"null": (1, 3), "zero": (1, 5), "full": (1, 7), "random": (1, 8), "urandom": (1, 9)}
 _START_LIMIT = 10.0
@@ -28,7 +28,7 @@ _START_LIMIT = 10.0
 
 class Chroot:
     name = "chroot"
-    TRIAL = ("unshare", "--kill-child=KILL", "--fork", *_NAMESPACES, "true")
+    TRIAL = ("unshare", "--kill-child=KILL", "--fork", "--net", *_NAMESPACES, "true")
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -49,15 +49,16 @@ class Chroot:
         # Each container writes to a copy of its own.
         home = Path(tempfile.mkdtemp(prefix="container-", dir=self._root))
         copy = home / "rootfs"
-        subprocess.run(
-            [_tool("cp"), "-a", "--reflink=auto", str(launch.rootfs), str(copy)], check=True
-        )
+        copied = [_tool("cp"), "-a", "--reflink=auto", str(launch.rootfs), str(copy)]
+        subprocess.run(copied, check=True)
         _make_devices(copy / "dev")
         (copy / "etc/hosts").write_text("127.0.0.1 localhost\n", encoding="ascii")
+        holder = self._network_holder()
+        network = Network(holder.pid, in_user_namespace=False)
         process = subprocess.Popen(
-            [_tool("setpriv"), "--pdeathsig", "KILL", _tool("unshare"), "--kill-child=KILL",
-             "--fork", *_NAMESPACES, "--mount-proc=/proc", f"--root={copy}",
-             f"--wd={launch.directory}",
+            [*_dying(), _tool("nsenter"), "-t", str(holder.pid), "-n",
+             _tool("unshare"), "--kill-child=KILL", "--fork", *_NAMESPACES,
+             "--mount-proc=/proc", f"--root={copy}", f"--wd={launch.directory}",
              f"--setuid={launch.uid}", f"--setgid={launch.gid}", "--", *launch.argv],
             env=dict(launch.environment),
             stdin=subprocess.DEVNULL,
@@ -65,20 +66,37 @@ class Chroot:
             stderr=subprocess.STDOUT,
         )  # fmt: skip
         assert process.stdout is not None  # noqa: S101  for the type checker: it is a pipe
-        output = Log(launch.log, process.stdout)
-        pid = _child(process)
+
+        def forget() -> None:
+            holder.kill()
+            holder.wait()
+            shutil.rmtree(home, ignore_errors=True)
+
         return Contained(
             process,
-            pid,
-            network=Network(pid, in_user_namespace=False),
+            _child(process),
+            network=network,
             owns_network=True,
-            output=output,
+            output=Log(launch.log, process.stdout),
             deaf=False,
-            forget=lambda: shutil.rmtree(home, ignore_errors=True),
+            forget=forget,
         )
+
+    def _network_holder(self) -> "subprocess.Popen[bytes]":
+        """A process with a network, which can be opened before the container begins."""
+        holder = subprocess.Popen(
+            [*_dying(), _tool("unshare"), "--net", "sh", "-c", "echo; exec sleep infinity"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+        )
+        assert holder.stdout is not None  # noqa: S101  for the type checker: it is a pipe
+        with holder.stdout as started:
+            report(holder, started.fileno(), b"\n", _START_LIMIT)
+        return holder
 
 
 def _child(process: "subprocess.Popen[bytes]") -> int:
+    """Number 1 inside; a container that has ended already has none, and needs none."""
     deadline = time.monotonic() + _START_LIMIT
     while time.monotonic() < deadline and process.poll() is None:
         if found := children(process.pid):
@@ -86,7 +104,11 @@ def _child(process: "subprocess.Popen[bytes]") -> int:
         time.sleep(0.001)
     process.kill()
     process.wait()
-    raise OSError("unshare did not start the container: see its log")
+    return process.pid
+
+
+def _dying() -> list[str]:
+    return [_tool("setpriv"), "--pdeathsig", "KILL"]
 
 
 def _make_devices(folder: Path) -> None:

@@ -116,6 +116,9 @@ class CloudRun:
         server.add_generic_rpc_handlers((self._surface,))
 
     def start(self) -> Self:
+        if self._instances is not None and self._gateway is not None:
+            self._instances.start()
+            self._gateway.start()
         server = grpc.server(ThreadPoolExecutor(_GRPC_THREADS, "run-grpc"))
         self.add_to(server)
         port = server.add_insecure_port("127.0.0.1:0")

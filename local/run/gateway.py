@@ -62,11 +62,13 @@ class Gateway:
         self._lock = threading.Lock()
         self._doors: dict[tuple[str, str], socket.socket] = {}
         self._places = threading.BoundedSemaphore(_MAX_CONNECTIONS)
+        self._closing = False
+        self._thread = threading.Thread(target=self._accept, name="run-gateway", daemon=True)
+
+    def start(self) -> None:
         self._selector = selectors.DefaultSelector()
         self._bell, self._rung = socket.socketpair()
         self._selector.register(self._rung, selectors.EVENT_READ, None)
-        self._closing = False
-        self._thread = threading.Thread(target=self._accept, name="run-gateway", daemon=True)
         self._thread.start()
 
     def open(self, record: Record) -> None:
@@ -83,6 +85,8 @@ class Gateway:
         self._shut(record, keep=())
 
     def stop(self) -> None:
+        if self._closing or not self._thread.is_alive():
+            return
         self._closing = True
         self._bell.send(b"!")
         self._thread.join()

@@ -46,10 +46,13 @@ class Instances:
         self._starting: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._running: dict[str, Instance] = {}
         self._reaper = threading.Thread(target=self._reap, name="run-reaper", daemon=True)
+
+    def start(self) -> None:
         self._reaper.start()
 
-    def log_file(self, revision: Revision) -> Path:
-        return self._root / f"{revision.name}.log"
+    def log_file(self, revision: Revision, sidecar: str = "") -> Path:
+        suffix = f".{sidecar}" if sidecar else ""
+        return self._root / f"{revision.name}{suffix}.log"
 
     def running(self) -> set[str]:
         """The full names of the revisions that have a live instance."""
@@ -112,7 +115,8 @@ class Instances:
             thread.start()
         for thread in stops:
             thread.join()
-        self._reaper.join()
+        if self._reaper.is_alive():
+            self._reaper.join()
         self._runtime.close()
 
     def _start(self, revision: Revision) -> Instance:
@@ -127,12 +131,13 @@ class Instances:
         started: list[Container] = []
         try:
             for index in order:
+                sidecar = message.containers[index].name or str(index) if started else ""
                 launch = prepared(
                     message,
                     index,
                     revision.images[index],
                     port=port,
-                    log_file=self.log_file(revision),
+                    log_file=self.log_file(revision, sidecar),
                     beside=started[0] if started else None,
                 )
                 started.append(self._runtime.start(launch))

@@ -113,7 +113,7 @@ class Source:
         parts = urlsplit(url)
         address = self._host_map.get(parts.netloc)
         if address is None and not _LOCAL.fullmatch(parts.netloc):
-            raise Refused(0, f"the host map has no local address for {parts.netloc}")
+            raise ValueError(f"the host map has no local address for {parts.netloc}")
         netloc = urlsplit(address).netloc if address else parts.netloc
         target = f"{parts.path}?{parts.query}" if parts.query else parts.path
         connection = HTTPConnection(netloc, timeout=_TIMEOUT)
