@@ -80,6 +80,7 @@ locals {
         "TRANSSHIP_REDEPLOY_TOPIC",
         "TRANSSHIP_REGION",
         "TRANSSHIP_REGISTRY_HOSTS",
+        "TRANSSHIP_TICK_SECONDS",
         "TRANSSHIP_UPSTREAM_RATE",
         "TRANSSHIP_WARM_TOPIC",
       ]
@@ -98,6 +99,7 @@ locals {
       environment = [
         "TRANSSHIP_HINTS_TOPIC",
         "TRANSSHIP_MIRRORS",
+        "TRANSSHIP_OUTCOMES_TOPIC",
         "TRANSSHIP_POLICY",
         "TRANSSHIP_PROJECT",
         "TRANSSHIP_REGION",
@@ -160,6 +162,7 @@ locals {
     TRANSSHIP_REGION          = var.region
     TRANSSHIP_REGISTRY_HOSTS  = join(",", var.registry_hosts)
     TRANSSHIP_RUNTIME_ACCOUNT = google_service_account.runtime[sort(keys(local.targets))[0]].email
+    TRANSSHIP_TICK_SECONDS    = tostring(60 * var.sweep_minutes)
     TRANSSHIP_UPSTREAM_RATE   = tostring(var.upstream.rate)
     TRANSSHIP_WARM_TOPIC      = google_pubsub_topic.topic["warm"].id
   }

@@ -3,7 +3,7 @@ resource "google_cloud_scheduler_job" "sweep" {
   region      = var.region
   name        = "transship-sweep"
   description = "Time to look at the tags"
-  schedule    = var.sweep_schedule
+  schedule    = "*/${var.sweep_minutes} * * * *"
   time_zone   = "Etc/UTC"
 
   pubsub_target {

@@ -189,11 +189,16 @@ variable "registry_hosts" {
   nullable    = false
 }
 
-variable "sweep_schedule" {
-  description = "When the tags are looked at, in cron's notation and UTC."
-  type        = string
-  default     = "*/10 * * * *"
+variable "sweep_minutes" {
+  description = "How many minutes lie between two looks at the tags."
+  type        = number
+  default     = 10
   nullable    = false
+  validation {
+    # Cron counts within the hour: 7 would be 7, 14, ... 56, and then 60.
+    condition     = contains([1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30], var.sweep_minutes)
+    error_message = "sweep_minutes divides the hour: 1, 2, 3, 4, 5, 6, 10, 12, 15, 20 or 30."
+  }
 }
 
 variable "targets" {
