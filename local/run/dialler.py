@@ -10,6 +10,7 @@ stack is killed.
 """
 
 import fcntl
+import signal
 import socket
 import struct
 from pathlib import Path
@@ -43,6 +44,8 @@ def serve(control: socket.socket) -> None:
 
 
 if __name__ == "__main__":
+    # Ctrl-C reaches the whole terminal; the stack says when this is not needed any more.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     with socket.socket(fileno=0) as stdin:
         open_network()
         stdin.send(b"r")
