@@ -60,7 +60,7 @@ def up(folder: Path, part: str | None) -> None:
             _show(stack, terminal)
             _wait()
     except KeyboardInterrupt:
-        terminal.say("stopped")
+        return
     except (home.NotHere, RuntimeError) as problem:
         raise click.ClickException(str(problem)) from problem
 
@@ -75,7 +75,6 @@ def demo(folder: Path, *, once: bool) -> None:
     try:
         status = demonstration.play(folder, terminal, until_stopped=None if once else _wait)
     except KeyboardInterrupt:
-        terminal.say("stopped")
         # Leaving what was left running is how a demo ends; an unfinished one has failed.
         status = _FAILED if once else 0
     sys.exit(status)
@@ -92,7 +91,7 @@ def env(folder: Path) -> None:
 def _show(stack: Running, terminal: Terminal) -> None:
     terminal.title(f"The local cloud is up, in {stack.folder}")
     for part in stack.stack.parts():
-        terminal.done(f"{part.name:<18} {part.address:<23}", part.stands_for)
+        terminal.done(f"{part.name:<17} {part.address:<22}", part.stands_for)
     terminal.say("Ctrl-C ends it. In a second terminal:", "bold")
     demonstration.show_commands(stack.folder, terminal)
 
@@ -108,6 +107,7 @@ def _obey_signals() -> None:
     def end(_signal: int, _frame: FrameType | None) -> Any:
         for each in ending:
             signal.signal(each, signal.SIG_IGN)
+        click.echo("\nstopping…", err=True)
         raise KeyboardInterrupt
 
     for each in ending:

@@ -97,8 +97,7 @@ class Demo:
         found = clients.mirrored(self._env)
         if found:
             raise StepFailed(f"The mirror should be empty and lists {len(found)} images already.")
-        self._terminal.say(f"The mirror {world.MIRROR} lists none of them:")
-        self._terminal.say("in the console there is nothing to choose.")
+        self._terminal.say("The mirror lists none of them: in the console, nothing to choose.")
 
     def _deploy(self, site: Sample) -> tuple[Heard, int]:
         self._terminal.step("A message is published")
@@ -146,15 +145,14 @@ class Demo:
             self._terminal.say(line, "green")
 
     def _list_some(self) -> None:
-        self._terminal.step("What the mirror lists now")
+        self._terminal.step("What there is to choose now")
         found = [image for image in clients.mirrored(self._env) if world.IMAGE in image.uri]
         if not found:
             raise StepFailed(f"The mirror still lists nothing of {world.IMAGE}.")
+        self._terminal.say(f"{world.MIRROR} lists", "dim")
         for image in sorted(found, key=lambda image: not image.tags):
-            name, _, digest = image.uri.partition("@")
-            tags = f" ({', '.join(image.tags)})" if image.tags else ""
-            self._terminal.say(f"{name}")
-            self._terminal.say(f"  @{short(digest)}{tags}", "dim")
+            name, _, digest = image.uri.removeprefix(f"{world.MIRROR}/").partition("@")
+            self._terminal.done(f"{name}@{short(digest)}", ", ".join(image.tags))
 
     def _repeat(self, site: Sample, first: Heard) -> None:
         self._terminal.step("The same message again")
@@ -166,25 +164,22 @@ class Demo:
             raise StepFailed(
                 f"The same message should change nothing: revision {before} became {after}."
             )
-        self._terminal.say(
-            f"nothing changed ({outcome.data['reason']}): {after} serves,"
-            f" {size(watch.bytes_fetched())} pulled"
-        )
+        self._terminal.done(f"nothing changed ({outcome.data['reason']})", f"{after} serves")
+        self._terminal.done("fetched from Docker Hub", size(watch.bytes_fetched()))
 
     def _move_tag(self, first: Heard) -> None:
         """Until services follow their tag by themselves, the message is published again."""
-        self._terminal.step("The tag moves on Docker Hub, and the message comes once more")
+        self._terminal.step("The tag moves on Docker Hub; the message comes once more")
         moved = static_site("The tag has moved, and so has the page.")
         digest = self._running.stack.hub.push(moved.repository, moved.tag, moved.image)
-        self._terminal.say(f"{moved.repository}:{moved.tag} is {short(digest)} now")
+        self._terminal.done(f"{moved.repository}:{moved.tag} moved", short(digest))
         watch = Watch(self._running, moved)
         outcome = watch.outcome(self._publish_again(), self._terminal, within=_OUTCOME_WITHIN)
         _check_deployed(outcome)
         if outcome.data["revision"] == first.data["revision"]:
             raise StepFailed("The tag moved and the service still runs its old revision.")
-        fetched = size(watch.bytes_fetched())
-        self._terminal.say(
-            f"{outcome.data['revision']} serves; only what was new was fetched, {fetched}"
+        self._terminal.done(
+            "fetched from Docker Hub", f"{size(watch.bytes_fetched())}, what was new"
         )
         self._show_page(outcome, expect="has moved")
 
@@ -197,7 +192,7 @@ def _told(terminal: Terminal) -> Callable[[Part], None]:
 
     def tell(part: Part) -> None:
         seconds = time.monotonic() - began
-        terminal.done(f"{part.name:<18} {part.address:<23}", part.stands_for, seconds=seconds)
+        terminal.done(f"{part.name:<17} {part.address:<22}", part.stands_for, seconds=seconds)
 
     return tell
 
@@ -248,7 +243,7 @@ def show_commands(folder: Path, terminal: Terminal) -> None:
                 f"deploy another image; one that cannot start is {BROKEN.removeprefix('library/')}"
             ),
             f"{own} services": "what runs, and where",
-            f'{own} push {world.IMAGE} --text "My page"': "move a tag on Docker Hub",
+            f"{own} push {world.IMAGE} --text Moved": "move a tag on Docker Hub",
             f"{own} outcomes --follow": "what came of each message",
             f"{own} limit on": "let Docker Hub answer 429 until `limit off`",
             f'eval "$({own} env)"': "the endpoints, for gcloud pubsub, curl or your own client",

@@ -17,7 +17,7 @@ _LAYERS, _LAYER_SIZE = 8, 6 * 1024 * 1024
 _PAGE = """<!doctype html>
 <title>transship</title>
 <h1>{text}</h1>
-<p>Served on port 80 of a container of the image {repository}.</p>
+<p>Served on port 80, by a container of {repository}.</p>
 """
 
 

@@ -134,14 +134,17 @@ class Stack:
 
     def parts(self) -> list[Part]:
         """In the order of their start."""
-        emulator = "Google's emulator" if isinstance(self.pubsub, GoogleEmulator) else "our own"
+        google = isinstance(self.pubsub, GoogleEmulator)
+        emulator = "Google's emulator" if google else "our own emulator"
         artifact_registry = self.artifact_registry_address
         return [
             Part(name="Docker Hub", address=self.hub.address, stands_for="registry-1.docker.io"),
-            Part(name="mirror", address=self.mirror.address, stands_for=world.MIRROR_HOST),
-            Part(name="Pub/Sub", address=self.pubsub.grpc_address, stands_for=f"gRPC, {emulator}"),
-            Part(name="Cloud Run", address=self.run.grpc_address, stands_for="Admin API v2, gRPC"),
-            Part(name="Artifact Registry", address=artifact_registry, stands_for="API v1, gRPC"),
+            Part(
+                name="mirror", address=self.mirror.address, stands_for="Artifact Registry"
+            ),
+            Part(name="Pub/Sub", address=self.pubsub.grpc_address, stands_for=emulator),
+            Part(name="Cloud Run", address=self.run.grpc_address, stands_for="Admin API v2"),
+            Part(name="Artifact Registry", address=artifact_registry, stands_for="API v1"),
             *(
                 Part(name=target, address=function.url, stands_for="function")
                 for target, function in self.functions.items()

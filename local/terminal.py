@@ -14,7 +14,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from rich.table import Table
 from rich.text import Text
 
-_MEGABYTE = 1_000_000
+_KILOBYTE, _MEGABYTE = 1000, 1_000_000
 _SHORT_DIGEST = len("sha256:") + 12
 _QUARTERS = 4
 _LABEL = 14
@@ -41,7 +41,7 @@ class Terminal:
         self._print(Text.assemble((f"{self._step:>2}  ", "bold cyan"), (text, "bold")))
 
     def done(self, text: str, detail: str = "", *, seconds: float | None = None) -> None:
-        time = "" if seconds is None else f"{seconds:6.2f} s  "
+        time = "" if seconds is None else f"{seconds:5.2f} s  "
         parts = [("    ✓ ", "green"), (time, "dim"), (text, ""), (f"  {detail}", "dim")]
         self._print(Text.assemble(*parts[: 4 if detail else 3]))
 
@@ -113,10 +113,12 @@ def table(output: Console, columns: Sequence[str], rows: Sequence[Sequence[str]]
 
 def size(count: int) -> str:
     """
-    >>> size(50_331_648), size(1023)
-    ('50.3 MB', '1.0 kB')
+    >>> size(50_331_648), size(1023), size(0)
+    ('50.3 MB', '1.0 kB', '0 bytes')
     """
-    return f"{count / _MEGABYTE:.1f} MB" if count >= _MEGABYTE else f"{count / 1000:.1f} kB"
+    if count < _KILOBYTE:
+        return f"{count} bytes"
+    return f"{count / _MEGABYTE:.1f} MB" if count >= _MEGABYTE else f"{count / _KILOBYTE:.1f} kB"
 
 
 def short(digest: str) -> str:
