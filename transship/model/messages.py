@@ -4,14 +4,12 @@ The fields of a deploy have the names of ``gcloud run deploy``'s flags. docs/mes
 generated from here.
 """
 
-import difflib
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from transship.errors import InvalidEvent
 from transship.model.steering import (
     STEERINGS,
     ExplainRequest,
@@ -22,9 +20,7 @@ from transship.model.steering import (
     TrackRequest,
     UntrackRequest,
 )
-
-# Ten fields of text and a thousand environment variables are below this; Pub/Sub allows 10 MB.
-MESSAGE_LIMIT = 256 * 1024
+from transship.model.wire import decode
 
 Instances = Annotated[int, Meta(ge=0, le=1000)]
 EnvName = Annotated[
@@ -112,25 +108,7 @@ def decode_message(data: bytes) -> Message:
     Traceback (most recent call last):
     transship.errors.InvalidEvent: Expected `str`, got `int` - at `$.image`
     """
-    if len(data) > MESSAGE_LIMIT:
-        raise InvalidEvent(f"the message has {len(data)} bytes, over {MESSAGE_LIMIT}")
-    if not data.strip():
-        raise InvalidEvent('the message is empty; right is for example {"image": "nginx:1.27"}')
-    try:
-        document = msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidEvent(f"the message is not JSON: {error}") from error
-    if not isinstance(document, dict):
-        raise InvalidEvent(f"Expected `object`, got `{_json_type(document)}` - at `$`")
-    kind = document.setdefault("kind", "deploy")
-    if not isinstance(kind, str) or kind not in KINDS:
-        raise InvalidEvent(
-            f"unknown kind {kind!r}; right is one of {', '.join(KINDS)} - at `$.kind`"
-        )
-    try:
-        message: Message = msgspec.convert(document, type=Message)
-    except msgspec.ValidationError as error:
-        raise InvalidEvent(f"{error}{_meant(document, KINDS[kind])}") from error
+    message: Message = decode(data, KINDS, default="deploy", example='{"image": "nginx:1.27"}')
     return message
 
 
@@ -140,27 +118,3 @@ def json_schema() -> dict[str, Any]:
     # Python's `$` lets a trailing newline through and JSON Schema's does not know `\\Z`.
     document: dict[str, Any] = msgspec.json.decode(schema.replace(b"\\\\Z", b"$"))
     return document
-
-
-def _meant(document: dict[str, Any], message: type[Struct]) -> str:
-    """A hint for the first unknown field; empty where there is none."""
-    known = [*message.__struct_fields__, "kind"]
-    for key in document:
-        if key not in known and (near := difflib.get_close_matches(key, known, n=1)):
-            return f"; did you mean `{near[0]}`?"
-    return ""
-
-
-_JSON_TYPES = {
-    type(None): "null",
-    bool: "bool",
-    int: "int",
-    float: "float",
-    str: "str",
-    list: "array",
-    dict: "object",
-}
-
-
-def _json_type(value: object) -> str:
-    return _JSON_TYPES.get(type(value), type(value).__name__)

@@ -114,6 +114,37 @@ class Refreshed(Outcome, frozen=True, kw_only=True):
     decisions: tuple[Decided, ...] = ()
 
 
+class Swept(Outcome, frozen=True, kw_only=True):
+    """A tick, or one of its shards: how many tags there are, were due, were looked at and moved.
+
+    *decisions* are those that are not "up to date"; *warmed* counts warm pulls asked for.
+    """
+
+    type: ClassVar[str] = "dev.transship.swept.v1"
+
+    tags: int
+    due: int
+    shards: int = 0
+    looked: int = 0
+    moved: int = 0
+    warmed: int = 0
+    decisions: tuple[Decided, ...] = ()
+
+
+class Warmed(Outcome, frozen=True, kw_only=True):
+    """The mirror holds all of the image; *pulls_left* is what the upstream says of its quota."""
+
+    type: ClassVar[str] = "dev.transship.warmed.v1"
+
+    index_digest: str = ""
+    child_digest: str = ""
+    mirror_agrees: bool | None = None
+    blobs: int = 0
+    bytes: int = 0
+    seconds: float = 0.0
+    pulls_left: int | None = None
+
+
 class Rejected(Outcome, frozen=True, kw_only=True):
     """The request can never succeed as it is; *reason* names the field or rule."""
 
