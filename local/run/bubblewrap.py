@@ -29,13 +29,19 @@ _ISOLATION = (
     "--cap-drop", "ALL",
 )  # fmt: skip
 _START_LIMIT = 10.0
+_HOST_FILES = ("/usr", "/bin", "/lib", "/lib64")
+
+
+def trial(bwrap: Path, folder: Path) -> list[str]:
+    """A command that succeeds if this kernel allows all that a container needs."""
+    command = [str(bwrap), "--overlay-src", str(folder), "--tmp-overlay", "/", "--proc", "/proc"]
+    for path in _HOST_FILES:
+        command += ["--ro-bind-try", path, path]
+    return [*command, "--unshare-pid", "--unshare-net", "--", "/bin/true"]
 
 
 class Bubblewrap:
     name = "bubblewrap"
-    # Everything that a container needs of the kernel, tried on this machine's own files.
-    TRIAL = ("--overlay-src", "/", "--tmp-overlay", "/", "--proc", "/proc", "--unshare-pid",
-             "--unshare-net", "--", "/bin/true")  # fmt: skip
 
     def __init__(self, bwrap: Path, root: Path) -> None:
         self._bwrap = bwrap

@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,12 +14,14 @@ from local.run import probes
 from local.run.behaviour import Behaviour
 from local.run.containers import Container, Runtime, prepared
 from local.run.errors import shutting_down, unsupported
+from local.run.names import short
 from local.run.normalise import ingress_container
 from local.run.revision import Revision
 
 log = logging.getLogger(__name__)
 
 _DRAIN = 10.0
+_WITHOUT_EFFECT = ("vpc_access", "service_mesh", "node_selector")
 
 
 @dataclass(kw_only=True, slots=True, eq=False)
@@ -52,7 +54,8 @@ class Instances:
 
     def log_file(self, revision: Revision, sidecar: str = "") -> Path:
         suffix = f".{sidecar}" if sidecar else ""
-        return self._root / f"{revision.name}{suffix}.log"
+        _, project, _, location, *_ = revision.service.split("/")
+        return self._root / project / location / f"{revision.name}{suffix}.log"
 
     def running(self) -> set[str]:
         """The full names of the revisions that have a live instance."""
@@ -98,11 +101,13 @@ class Instances:
                     instance.requests += 1
                     return instance
 
-    def keep_only(self, service: str, revisions: Collection[str]) -> None:
-        """Stop what *service* runs besides *revisions*, after the last requests there."""
-        for name in self.running():
-            owner, _, revision = name.partition("/revisions/")
-            if owner == service and revision not in revisions:
+    def keep_only(self, service: str, kept: Callable[[], Collection[str]]) -> None:
+        """Stop what *service* runs besides *kept*, after the last requests there."""
+        running = [name for name in self.running() if name.startswith(f"{service}/revisions/")]
+        # Asked second: what has been started since then is not among the running.
+        names = kept()
+        for name in running:
+            if short(name) not in names:
                 self._stop(name)
 
     def close(self) -> None:
@@ -121,6 +126,8 @@ class Instances:
 
     def _start(self, revision: Revision) -> Instance:
         message = revision.message
+        if ignored := [name for name in _WITHOUT_EFFECT if message.HasField(name)]:
+            log.warning("%s: without effect here: %s", revision.name, ", ".join(ignored))
         serving = ingress_container(message)
         port = serving.ports[0].container_port
         if serving.ports[0].name == "h2c":

@@ -103,7 +103,8 @@ def _normalise_template(template: Any, default_account: str) -> None:
     for container in template.containers:
         _normalise_resources(container)
     serving = ingress_container(template)
-    _normalise_port(serving)
+    if serving.ports or len(template.containers) == 1:
+        _normalise_port(serving)
     if not template.max_instance_request_concurrency:
         whole = cpu_millis(serving.resources.limits["cpu"]) >= 1000  # noqa: PLR2004  one vCPU
         template.max_instance_request_concurrency = _CONCURRENCY if whole else 1

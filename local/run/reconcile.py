@@ -72,7 +72,7 @@ class Reconciler:
             self._stopping.wait(self._behaviour.operation_delay)
             self._addresses.close(record)
             if self._instances is not None:
-                self._instances.keep_only(record.message.name, ())
+                self._instances.keep_only(record.message.name, frozenset)
             self._fleet.forget(record)
             return copied(record.message)
 
@@ -202,8 +202,15 @@ class Reconciler:
                 message.traffic_statuses.extend(traffic.statuses(routes, uris.__getitem__))
                 record.stamp()
         if self._instances is not None:
-            kept = {route.revision for route in routes}
-            self._executor.submit(self._instances.keep_only, record.message.name, kept)
+            self._executor.submit(
+                self._instances.keep_only, record.message.name, lambda: self._needed(record)
+            )
+
+    def _needed(self, record: Record) -> set[str]:
+        """The revisions that serve, and the one that is about to."""
+        with self._fleet.lock:
+            needed = {route.revision for route in record.routes}
+            return needed | {record.latest_created.name} if record.message.reconciling else needed
 
     def _past_cap(self, record: Record) -> list[str]:
         """The oldest revisions beyond the limit that serve nothing."""

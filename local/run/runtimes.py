@@ -5,10 +5,11 @@ import logging
 import os
 import shutil
 import subprocess
+import tempfile
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
-from local.run.bubblewrap import Bubblewrap
+from local.run.bubblewrap import Bubblewrap, trial
 from local.run.chroot import Chroot
 from local.run.containers import Runtime
 from local.run.engine import Engine
@@ -25,8 +26,11 @@ _ADVICE = """No way to run containers was found.  One of these is needed:
 def choose(root: Path) -> Runtime:
     """The first that works; *root* is a folder for what the runtime keeps."""
     bwrap = _bubblewrap()
-    if bwrap is not None and _works([str(bwrap), *Bubblewrap.TRIAL]):
-        return Bubblewrap(bwrap, root)
+    if bwrap is not None:
+        with tempfile.TemporaryDirectory() as empty:
+            works = _works(trial(bwrap, Path(empty)))
+        if works:
+            return Bubblewrap(bwrap, root)
     for engine in ("docker", "podman"):
         if _works([engine, "info"]):
             return Engine(engine)
@@ -47,8 +51,12 @@ def _bubblewrap() -> Path | None:
 
 def _works(command: list[str]) -> bool:
     try:
-        subprocess.run(command, check=True, capture_output=True, timeout=_TRIAL_LIMIT)
-    except (OSError, subprocess.SubprocessError) as error:
+        tried = subprocess.run(
+            command, check=False, capture_output=True, text=True, timeout=_TRIAL_LIMIT
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
         log.info("%s does not work here: %s", command[0], error)
         return False
-    return True
+    if tried.returncode:
+        log.info("%s does not work here: %s", command[0], tried.stderr.strip())
+    return tried.returncode == 0
