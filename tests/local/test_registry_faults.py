@@ -158,6 +158,15 @@ def test_one_connection_serves_many_requests(hub: DockerHub) -> None:
     assert len(ports) == 1
 
 
+def test_a_body_that_nobody_reads_is_not_taken_for_a_request(hub: DockerHub) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", hub.port, timeout=20)
+    for method in ("POST", "GET"):
+        connection.request(method, "/v2/", b"GET /smuggled HTTP/1.1\r\n\r\n")
+        connection.getresponse().read()
+    connection.close()
+    assert [(seen.path, seen.status) for seen in hub.requests] == [("/v2/", 401), ("/v2/", 401)]
+
+
 @pytest.mark.parametrize("header", ["Content-Length: many", "Transfer-Encoding: chunked\r\n\r\nzz"])
 def test_a_request_that_makes_no_sense_costs_its_client_the_connection(
     hub: DockerHub, wire: Wire, header: str

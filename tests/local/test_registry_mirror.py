@@ -138,6 +138,13 @@ def test_an_index_may_bring_what_it_names(cloud: Cloud, fetches: bool) -> None:
     assert cloud.wire.blob(SITE, BLOB.digest).status == (200 if fetches else 502)
 
 
+def test_a_head_of_an_index_never_brings_what_it_names(cloud: Cloud) -> None:
+    cloud.mirror.doubts.head_fills = cloud.mirror.doubts.index_fetches_children = True
+    cloud.wire.manifest(SITE, "latest", method="HEAD")
+    cloud.hub.refuse_connections()
+    assert cloud.wire.manifest(SITE, CHILD.digest).status == 502
+
+
 @pytest.mark.parametrize("served", [False, True])
 @pytest.mark.parametrize("failure", ["down", "limit"])
 def test_a_stale_tag_may_be_served(cloud: Cloud, served: bool, failure: str) -> None:
