@@ -161,10 +161,11 @@ def test_one_bad_address_among_good_ones_is_enough() -> None:
         guard(PUBLIC, "8.8.8.8", "10.0.0.1").to_any_host("https://blobs.example.com/")
 
 
-def test_a_few_addresses_are_tried_and_each_once() -> None:
-    many = [f"8.8.8.{n}" for n in range(1, 20)]
-    routes = guard(*many, *many).to_any_host("https://blobs.example.com/")
-    assert [route.address for route in routes] == many[:4]
+def test_two_addresses_of_each_family_are_tried() -> None:
+    new = ["2606:4700::1", "2606:4700::2", "2606:4700::3"]
+    old = ["8.8.8.1", "8.8.8.2", "8.8.8.3"]
+    routes = guard(*new, *old, *new).to_any_host("https://blobs.example.com/")
+    assert [route.address for route in routes] == new[:2] + old[:2]
 
 
 def test_a_name_that_changes_its_address_is_checked_again() -> None:

@@ -368,7 +368,7 @@ def test_a_limit_says_when_to_come_back(value: str, wait: timedelta | None) -> N
         pytest.raises(RateLimited) as caught,
     ):
         client_of(registry, now=lambda: NOW).get_manifest(STATIC_SITE, deadline=soon())
-    assert caught.value.source == HUB
+    assert caught.value.source == "docker.io"
     assert caught.value.retry_at == (None if wait is None else NOW + wait)
     assert len(registry.asked) == 1
 

@@ -215,7 +215,7 @@ def test_a_token_service_may_limit_too() -> None:
     hub.issue = lambda _: error(429, "TOOMANYREQUESTS", "slow down", Retry_After="900")
     with scripted(hub) as registry, pytest.raises(RateLimited) as caught:
         client_of(registry).head(STATIC_SITE, deadline=soon())
-    assert caught.value.source == AUTH
+    assert caught.value.source == "docker.io"
     assert caught.value.retry_at is not None
 
 
@@ -256,12 +256,12 @@ class Ticking:
 
     def first(self, hub: TokenHub) -> str:
         return self.tokens.demanded(
-            HUB, "a/b", refused=None, headers=[hub.challenge], deadline=soon()
+            "docker.io", "a/b", refused=None, headers=[hub.challenge], deadline=soon()
         )
 
     def at(self, seconds: float) -> str | None:
         self.now = seconds
-        return self.tokens.expected(HUB, "a/b", deadline=soon())
+        return self.tokens.expected("docker.io", "a/b", deadline=soon())
 
 
 @pytest.mark.parametrize(
@@ -333,7 +333,7 @@ def test_access_tokens_that_are_refused_are_a_denial(answers: list[str]) -> None
 def test_a_registry_that_asks_for_basic_gets_the_login_that_is_its_own() -> None:
     hub = TokenHub()
     hub.challenge = 'Basic realm="registry"'
-    login = Login(user="alice", password="s3cret", realm_host=HUB)
+    login = Login(user="alice", password="s3cret", realm_host="docker.io")
     hub.accepted.add(login.basic)
     with scripted(hub) as registry:
         client_of(registry, logins={"docker.io": login}).head(STATIC_SITE, deadline=soon())
@@ -349,7 +349,7 @@ def test_a_registry_that_asks_for_basic_does_not_get_a_login_for_another_realm()
 def test_a_basic_login_that_is_refused_is_a_denial() -> None:
     hub = TokenHub()
     hub.challenge = 'Basic realm="registry"'
-    login = Login(user="alice", password="wrong", realm_host=HUB)
+    login = Login(user="alice", password="wrong", realm_host="docker.io")
     with scripted(hub) as registry, pytest.raises(AccessDenied, match="alice"):
         client_of(registry, logins={"docker.io": login}).head(STATIC_SITE, deadline=soon())
     assert len(registry.asked) == 2

@@ -4,8 +4,7 @@ import contextlib
 from types import TracebackType
 from typing import Self
 
-from urllib3 import BaseHTTPResponse
-from urllib3._collections import HTTPHeaderDict
+from urllib3 import BaseHTTPResponse, HTTPHeaderDict
 from urllib3.exceptions import (
     ConnectTimeoutError,
     HTTPError,
@@ -21,13 +20,14 @@ ERROR_LIMIT = 64 * 1024
 
 
 class Answer:
-    """*host* is who answered: after a redirect not the one that was asked."""
+    """*host* is who answered; *is_redirected* says that it was not asked in the first place."""
 
     def __init__(self, response: BaseHTTPResponse, *, host: str, deadline: Deadline) -> None:
         self._response = response
         self._deadline = deadline
         self.host = host
         self.status = response.status
+        self.is_redirected = False
 
     @property
     def headers(self) -> HTTPHeaderDict:

@@ -36,8 +36,8 @@ _HOST = re.compile(r"[a-z0-9_.:-]{1,253}")
 
 _KEPT_SECONDS = 60.0
 _KEPT_HOSTS = 256
-# A name with more addresses than this is answered by any of them.
-_ADDRESSES_TRIED = 4
+# Of each family: one of the two may lead nowhere.
+_ADDRESSES_TRIED = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,13 +136,21 @@ class Guard:
         for text in found:
             # One bad address among good ones is enough: the good ones may be bait.
             _check_address(host, text, is_private=is_private)
-        addresses = tuple(dict.fromkeys(found))[:_ADDRESSES_TRIED]
+        addresses = _a_few(found)
         # Kept for a while, so that a name with many addresses does not lose its connections.
         self._known.put((host, port), (self.clock() + _KEPT_SECONDS, addresses))
         return addresses
 
     def _allowed(self) -> str:
         return ", ".join(sorted(self.hosts | self.private))
+
+
+def _a_few(addresses: list[str]) -> tuple[str, ...]:
+    """Some of each family, in the resolver's order, which puts the reachable ones first."""
+    unique = dict.fromkeys(addresses)
+    old = [address for address in unique if ":" not in address][:_ADDRESSES_TRIED]
+    new = [address for address in unique if ":" in address][:_ADDRESSES_TRIED]
+    return tuple(address for address in unique if address in {*old, *new})
 
 
 def _split(url: str) -> tuple[SplitResult, str]:

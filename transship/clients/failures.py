@@ -51,9 +51,19 @@ class _Errors(msgspec.Struct):
 
 
 def failure(
-    status: int, headers: Mapping[str, str], body: bytes, *, host: str, what: str, now: datetime
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    host: str,
+    source: str,
+    what: str,
+    now: datetime,
 ) -> TransshipError:
-    """The error for an answer of *host*, which was asked for *what*."""
+    """The error for an answer of *host*, which was asked for *what*.
+
+    A limit is *source*'s: the registry as references name it, whoever answered for it.
+    """
     code, text = _read(body)
     said = (
         f"{what}: {host} answers {status}{f' {code}' if code else ''}{f': {text}' if text else ''}"
@@ -62,7 +72,7 @@ def failure(
         retry_at = _retry_at(headers.get("retry-after", ""), now)
         if retry_at is None and is_artifact_registry(host):
             retry_at = now + _MIRROR_WAIT
-        return RateLimited(said, source=host, retry_at=retry_at)
+        return RateLimited(said, source=source, retry_at=retry_at)
     if status == HTTPStatus.BAD_GATEWAY and _ROBOTS in text:
         # The one refusal that has neither a status nor a code of its own.
         return AccessDenied(f"{said} (the upstream forbids the mirror)")

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 from transship.clients.answer import Answer
 from transship.clients.blob import BlobAnswer, continues
@@ -77,9 +76,7 @@ class RegistryClient:
         self._transport = Transport(guard, timeouts=timeouts, ca_file=ca_file)
         self._tokens = Tokens(
             self._transport,
-            logins={
-                _host(wire_authority(registry)): login for registry, login in (logins or {}).items()
-            },
+            logins=logins or {},
             google_token=google_token,
             now=now,
         )
@@ -183,7 +180,7 @@ class RegistryClient:
         if answer.status in accept:
             return answer
         complaint = answer.complaint()
-        if answer.host != _host(wire_authority(reference.registry)) and answer.status in _EXPIRED:
+        if answer.is_redirected and path.startswith("blobs/") and answer.status in _EXPIRED:
             # Said by where the registry sent us: a signature has expired, not a permission.
             raise RegistryUnavailable(
                 f"{reference}: {answer.host}, a redirect's goal, answers {answer.status}"
@@ -193,6 +190,7 @@ class RegistryClient:
             answer.headers,
             complaint,
             host=answer.host,
+            source=reference.registry,
             what=str(reference),
             now=self._now(),
         )
@@ -206,37 +204,32 @@ class RegistryClient:
         deadline: Deadline,
     ) -> Answer:
         """The answer once the registry knows us, or after it did not believe us."""
-        authority = wire_authority(reference.registry)
-        host = _host(authority)
+        registry, repository = reference.registry, reference.repository
         # Built from parts that were parsed, so that no text puts a host into it.
-        url = f"https://{authority}/v2/{reference.repository}/{path}"
-        authorization = self._tokens.expected(host, reference.repository, deadline=deadline)
+        url = f"https://{_authority(registry)}/v2/{repository}/{path}"
+        authorization = self._tokens.expected(registry, repository, deadline=deadline)
         # A first token may be missing, and any token may have been revoked: once each.
         renewals = 2 if authorization is None else 1
         while True:
             known = {**headers, "Authorization": authorization} if authorization else headers
             answer = self._transport.send(method, url, known, deadline=deadline)
-            if answer.status != HTTPStatus.UNAUTHORIZED or answer.host != host or not renewals:
+            if answer.status != HTTPStatus.UNAUTHORIZED or answer.is_redirected or not renewals:
                 return answer
             renewals -= 1
             challenges = answer.headers.getlist("www-authenticate")
             answer.discard()
             authorization = self._tokens.demanded(
-                host,
-                reference.repository,
+                registry,
+                repository,
                 refused=authorization,
                 headers=challenges,
                 deadline=deadline,
             )
 
 
-def wire_authority(registry: str) -> str:
+def _authority(registry: str) -> str:
     """Host and port under which *registry* is asked; Docker Hub's name is not its address."""
     return "registry-1.docker.io" if registry == DOCKER_HUB else registry.lower()
-
-
-def _host(authority: str) -> str:
-    return urlsplit(f"//{authority}").hostname or ""
 
 
 def _stated(answer: Answer, reference: Reference) -> Digest | None:

@@ -77,7 +77,7 @@ class _Slot:
 
 
 class Tokens:
-    """Authorization headers, by registry host. *logins* are by registry host too."""
+    """Authorization headers, by registry as references name it, and *logins* alike."""
 
     def __init__(
         self,
@@ -96,55 +96,55 @@ class Tokens:
         self._challenges: Bounded[tuple[str, str], Challenge] = Bounded(_CACHED)
         self._slots: Bounded[_Grant, _Slot] = Bounded(_CACHED)
 
-    def expected(self, host: str, repository: str, *, deadline: Deadline) -> str | None:
-        """What *host* will want for *repository*, as far as it is known before it says so."""
-        if self._google_token is not None and is_artifact_registry(host):
+    def expected(self, registry: str, repository: str, *, deadline: Deadline) -> str | None:
+        """What *registry* will want for *repository*, as far as it is known before it says so."""
+        if self._google_token is not None and is_artifact_registry(registry):
             return f"Bearer {self._google_token()}"
-        challenge = self._challenges.get((host, repository))
+        challenge = self._challenges.get((registry, repository))
         if challenge is None:
             return None
-        return self._answer(host, repository, challenge, None, deadline)
+        return self._answer(registry, repository, challenge, None, deadline)
 
     def demanded(
         self,
-        host: str,
+        registry: str,
         repository: str,
         *,
         refused: str | None,
         headers: Iterable[str],
         deadline: Deadline,
     ) -> str:
-        """What *host* wants after it answered 401 to *refused*; raises AccessDenied if unknown."""
-        if self._google_token is not None and is_artifact_registry(host):
+        """What *registry* wants after its 401 to *refused*; raises AccessDenied if we have none."""
+        if self._google_token is not None and is_artifact_registry(registry):
             authorization = f"Bearer {self._google_token()}"
             if authorization == refused:
-                raise AccessDenied(f"{host} does not accept the service account's access token")
+                raise AccessDenied(f"{registry} does not accept the service account's access token")
             return authorization
         for challenge in parse_challenges(headers):
             if challenge.scheme == "bearer" and challenge.parameters.get("realm"):
-                self._challenges.put((host, repository), challenge)
-                return self._answer(host, repository, challenge, refused, deadline)
-            if challenge.scheme == "basic" and host in self._logins:
-                return self._basic(host, refused)
-        raise AccessDenied(f"{host} refuses {repository} and asks for nothing that we have")
+                self._challenges.put((registry, repository), challenge)
+                return self._answer(registry, repository, challenge, refused, deadline)
+            if challenge.scheme == "basic" and registry in self._logins:
+                return self._basic(registry, refused)
+        raise AccessDenied(f"{registry} refuses {repository} and asks for nothing that we have")
 
-    def _basic(self, host: str, refused: str | None) -> str:
-        login = self._logins[host]
-        if login.realm_host != host:
-            raise _misdirected(host, host)
+    def _basic(self, registry: str, refused: str | None) -> str:
+        login = self._logins[registry]
+        if login.realm_host != registry:
+            raise _misdirected(registry, registry)
         if login.basic == refused:
-            raise AccessDenied(f"{host} does not accept the login of {login.user!r}")
+            raise AccessDenied(f"{registry} does not accept the login of {login.user!r}")
         return login.basic
 
     def _answer(
         self,
-        host: str,
+        registry: str,
         repository: str,
         challenge: Challenge,
         refused: str | None,
         deadline: Deadline,
     ) -> str:
-        login = self._logins.get(host)
+        login = self._logins.get(registry)
         grant = _Grant(
             realm=challenge.parameters["realm"],
             service=challenge.parameters.get("service", ""),
@@ -154,11 +154,11 @@ class Tokens:
         slot = self._slots.get_or_add(grant, _Slot)
         # Whoever waits here finds the token that another thread has fetched meanwhile.
         if not slot.lock.acquire(timeout=deadline.remaining()):
-            raise RegistryUnavailable(f"no time is left to wait for a token of {host}")
+            raise RegistryUnavailable(f"no time is left to wait for a token of {registry}")
         try:
             if slot.authorization in ("", refused) or self._clock() >= slot.until:
                 asked_at = self._clock()
-                token, seconds = self._fetch(host, grant, login, deadline)
+                token, seconds = self._fetch(registry, grant, login, deadline)
                 slot.authorization = f"Bearer {token}"
                 slot.until = asked_at + seconds * _USED_LIFE
             return slot.authorization
@@ -166,14 +166,14 @@ class Tokens:
             slot.lock.release()
 
     def _fetch(
-        self, host: str, grant: _Grant, login: Login | None, deadline: Deadline
+        self, registry: str, grant: _Grant, login: Login | None, deadline: Deadline
     ) -> tuple[str, float]:
         realm = urlsplit(grant.realm)
         realm_host = realm.hostname or ""
         headers = {"Accept": "application/json"}
         if login is not None:
             if login.realm_host not in (realm_host, realm.netloc):
-                raise _misdirected(host, realm_host)
+                raise _misdirected(registry, realm_host)
             headers["Authorization"] = login.basic
         # No redirect: a token service that moves is a question for a person.
         with self._transport.send(
@@ -185,7 +185,8 @@ class Tokens:
                     answer.headers,
                     answer.complaint(),
                     host=realm_host,
-                    what=f"a token for {host}",
+                    source=registry,
+                    what=f"a token for {registry}",
                     now=self._now(),
                 )
             content = answer.document(_TOKEN_LIMIT, too_long=RegistryUnavailable)
@@ -203,7 +204,7 @@ def _granted(content: bytes, realm_host: str) -> tuple[str, float]:
     return token, max(granted.expires_in or 0.0, _SHORTEST_LIFE)
 
 
-def _misdirected(host: str, realm_host: str) -> Refused:
+def _misdirected(registry: str, realm_host: str) -> Refused:
     return Refused(
-        "egress", f"{host} asks for its login at {realm_host!r}, to which it is not bound"
+        "egress", f"{registry} asks for its login at {realm_host!r}, to which it is not bound"
     )

@@ -5,6 +5,7 @@ another host (the distribution specification: clients MUST NOT forward it).
 """
 
 import ssl
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
@@ -25,9 +26,9 @@ from transship.errors import Refused, RegistryUnavailable
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 REDIRECT_LIMIT = 5
 
-# One pool for each address of each host; the least recently used is closed.
-_POOLS = 32
-_CONNECTIONS = 8
+# One pool for each address of each host; the least recently used is closed. As many connections
+# in it as threads sweep over tags: idle ones cost little.
+_SIZES = {"num_pools": 32, "maxsize": 32, "block": False}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,12 +47,9 @@ class Transport:
     ) -> None:
         self._guard = guard
         self._timeouts = timeouts or Timeouts()
-        context = ssl.create_default_context()
-        if ca_file is not None:
-            context.load_verify_locations(cafile=ca_file)
-        self._pools = pools(
-            num_pools=_POOLS, maxsize=_CONNECTIONS, block=False, ssl_context=context
-        )
+        self._ca_file = ca_file
+        self._lock = threading.Lock()
+        self._pools: dict[str, urllib3.PoolManager] = {}
 
     def send(
         self,
@@ -72,6 +70,7 @@ class Transport:
         routes = self._guard.to_known_host(url)
         for left in range(redirects, -1, -1):
             answer = self._try_each(routes, method, url, headers, deadline)
+            answer.is_redirected = left < redirects
             location = answer.headers.get("location")
             if answer.status not in REDIRECTS or location is None or redirects == 0:
                 return answer
@@ -116,7 +115,7 @@ class Transport:
         left = deadline.remaining()
         if left <= 0:
             raise RegistryUnavailable(f"no time is left to ask {route.server_name}")
-        pool = self._pools.connection_from_host(
+        pool = self._pools_of(route.scheme).connection_from_host(
             route.address, route.port, route.scheme, {"server_hostname": route.server_name}
         )
         response = pool.urlopen(
@@ -133,8 +132,24 @@ class Transport:
         )
         return Answer(response, host=route.server_name, deadline=deadline)
 
+    def _pools_of(self, scheme: str) -> urllib3.PoolManager:
+        """Made when they are needed: the system's certificate authorities take 40 ms to load."""
+        with self._lock:
+            if scheme not in self._pools:
+                tls = {"ssl_context": self._context()} if scheme == "https" else {}
+                self._pools[scheme] = pools(**_SIZES, **tls)
+            return self._pools[scheme]
+
+    def _context(self) -> ssl.SSLContext:
+        context = ssl.create_default_context()
+        if self._ca_file is not None:
+            context.load_verify_locations(cafile=self._ca_file)
+        return context
+
     def close(self) -> None:
-        self._pools.clear()
+        with self._lock:
+            for manager in self._pools.values():
+                manager.clear()
 
 
 def _origin(url: str) -> str:
