@@ -10,7 +10,7 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from local.run.contained import Contained, report
+from local.run.contained import Contained, killed_on_error, report
 from local.run.containers import Launch, Log
 from local.run.errors import unsupported
 from local.run.network import Network
@@ -90,13 +90,17 @@ class Bubblewrap:
         os.close(block_read)
         assert process.stdout is not None  # noqa: S101  for the type checker: it is a pipe
         output = Log(launch.log, process.stdout)
-        with os.fdopen(info_read, "rb") as info, os.fdopen(block_write, "wb"):
-            words = report(process, info.fileno(), b"}", _START_LIMIT)
+        # Closing block_write lets the container begin: its network is open then, or it is dead.
+        with (
+            os.fdopen(block_write, "wb"),
+            os.fdopen(info_read, "rb") as info,
+            killed_on_error(process),
+        ):
+            words = report(info.fileno(), b"}", _START_LIMIT)
             pid = int(json.loads(words)["child-pid"])
             network = None
             if launch.beside is None:
                 network = Network(pid, in_user_namespace=own_users)
-            # Closing the other end lets the container begin, now that its network is open.
         return Contained(
             process,
             pid,

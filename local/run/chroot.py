@@ -13,7 +13,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from local.run.contained import Contained, children, report
+from local.run.contained import Contained, children, killed_on_error, report
 from local.run.containers import Launch, Log
 from local.run.errors import unsupported
 from local.run.network import Network
@@ -54,7 +54,8 @@ class Chroot:
         _make_devices(copy / "dev")
         (copy / "etc/hosts").write_text("127.0.0.1 localhost\n", encoding="ascii")
         holder = self._network_holder()
-        network = Network(holder.pid, in_user_namespace=False)
+        with killed_on_error(holder):
+            network = Network(holder.pid, in_user_namespace=False)
         process = subprocess.Popen(
             [*_dying(), _tool("nsenter"), "-t", str(holder.pid), "-n",
              _tool("unshare"), "--kill-child=KILL", "--fork", *_NAMESPACES,
@@ -90,8 +91,8 @@ class Chroot:
             stdout=subprocess.PIPE,
         )
         assert holder.stdout is not None  # noqa: S101  for the type checker: it is a pipe
-        with holder.stdout as started:
-            report(holder, started.fileno(), b"\n", _START_LIMIT)
+        with killed_on_error(holder), holder.stdout as started:
+            report(started.fileno(), b"\n", _START_LIMIT)
         return holder
 
 

@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from local.run.containers import Log
@@ -69,17 +69,25 @@ def children(pid: int) -> list[int]:
     return [int(child) for child in text.split()]
 
 
-def report(process: "subprocess.Popen[bytes]", source: int, end: bytes, limit: float) -> bytes:
-    """What comes from *source* up to *end*; if it ends or takes longer, *process* is killed."""
+@contextlib.contextmanager
+def killed_on_error(process: "subprocess.Popen[bytes]") -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+
+
+def report(source: int, end: bytes, limit: float) -> bytes:
+    """What comes from *source* up to *end*; OSError if it ends before, or takes longer."""
     deadline = time.monotonic() + limit
     text = b""
     while end not in text:
         ready, _, _ = select.select([source], [], [], max(deadline - time.monotonic(), 0.0))
         chunk = os.read(source, 4096) if ready else b""
         if not chunk:
-            process.kill()
-            process.wait()
-            raise OSError(f"{process.args!r} did not start")
+            raise OSError("a container did not start: see its log")
         text += chunk
     return text
 

@@ -40,6 +40,8 @@ class Record:
     message: Any
     revisions: dict[str, Revision] = field(default_factory=dict)
     routes: tuple[Route, ...] = ()
+    # The generation that made the routes.
+    routed: int = 0
     writes: int = 0
     cut: int = 0
     deleting: bool = False

@@ -35,8 +35,11 @@ class Network:
 
     def dial(self, port: int) -> socket.socket:
         with self._lock:
-            self._control.send(port.to_bytes(2, "big"))
-            answer, descriptors, _, _ = socket.recv_fds(self._control, 1, 1)
+            try:
+                self._control.send(port.to_bytes(2, "big"))
+                answer, descriptors, _, _ = socket.recv_fds(self._control, 1, 1)
+            except OSError as error:
+                raise ConnectionRefusedError(f"the container has gone: {error}") from error
         if answer != b"y":
             raise ConnectionRefusedError(f"nothing listens on port {port}")
         return socket.socket(fileno=descriptors[0])

@@ -15,12 +15,19 @@ import grpc
 from local.run import conditions, traffic
 from local.run.behaviour import Behaviour
 from local.run.conditions import cannot_serve, condition, state_of
-from local.run.errors import ApiError, RevisionFailed, never_listened, not_ready_yet, not_started
+from local.run.errors import (
+    ApiError,
+    RevisionFailed,
+    never_listened,
+    not_found,
+    not_ready_yet,
+    not_started,
+)
 from local.run.fleet import Change, Fleet, Record
 from local.run.gateway import Addresses
 from local.run.images import Images
 from local.run.instances import Instances
-from local.run.messages import copied
+from local.run.messages import copied, now
 from local.run.normalise import ingress_container
 from local.run.revision import Revision, show_log
 
@@ -80,9 +87,13 @@ class Reconciler:
         with record.working:
             self._stopping.wait(self._behaviour.operation_delay)
             with self._fleet.lock:
+                if record.revisions.get(revision.name) is not revision:
+                    raise not_found(revision.message.name)
                 self._remove(record, revision)
                 self._judge(record, None)
                 record.stamp()
+                revision.message.delete_time.CopyFrom(now())
+            self._rest(record)
             return copied(revision.message)
 
     def _bring_up(self, record: Record, revision: Revision) -> None:
@@ -139,7 +150,7 @@ class Reconciler:
                 self._remove(record, record.revisions[name])
             if message != before:
                 record.stamp()
-        self._later(lambda: self._route(record, routes))
+        self._later(lambda: self._route(record, routes, change.generation))
         return failure
 
     def _outcome(
@@ -190,10 +201,12 @@ class Reconciler:
 
         self._executor.submit(wait)
 
-    def _route(self, record: Record, routes: tuple[traffic.Route, ...]) -> None:
+    def _route(self, record: Record, routes: tuple[traffic.Route, ...], generation: int) -> None:
         with self._fleet.lock:
-            if record.deleting:
+            # What follows late must not undo what a later change has done.
+            if record.deleting or generation < record.routed:
                 return
+            record.routed = generation
             if routes != record.routes:
                 record.routes = routes
                 uris = self._addresses.tags(record, [route.tag for route in routes if route.tag])
@@ -201,6 +214,10 @@ class Reconciler:
                 message.traffic_statuses.clear()
                 message.traffic_statuses.extend(traffic.statuses(routes, uris.__getitem__))
                 record.stamp()
+        self._rest(record)
+
+    def _rest(self, record: Record) -> None:
+        """Stop what is no longer needed, in its own time."""
         if self._instances is not None:
             self._executor.submit(
                 self._instances.keep_only, record.message.name, lambda: self._needed(record)
@@ -229,6 +246,9 @@ class Reconciler:
     def _remove(self, record: Record, revision: Revision) -> None:
         del record.revisions[revision.name]
         message = record.message
+        newest_first = sorted(record.revisions.values(), key=lambda other: -other.number)
+        ready = [other.message.name for other in newest_first if other.ready]
         if message.latest_created_revision == revision.message.name:
-            newest = max(record.revisions.values(), key=lambda other: other.number)
-            message.latest_created_revision = newest.message.name
+            message.latest_created_revision = newest_first[0].message.name
+        if message.latest_ready_revision == revision.message.name:
+            message.latest_ready_revision = ready[0] if ready else ""

@@ -117,16 +117,17 @@ class V1:
         matches = labels_match(given.get("labelSelector", ""))
         self._fleet.check_project(project)
         with self._fleet.lock:
-            items = [
-                (record.message.name, knative.service(record.message, project))
+            found = [
+                (record.message.name, record.message)
                 for record in self._fleet.records(lambda r: r.parent.project == project)
                 if matches(knative.labels(record.message))
             ]
-        shown, more = paging.page(items, size=int(limit), token=given.get("continue", ""))
+            shown, more = paging.page(found, size=int(limit), token=given.get("continue", ""))
+            items = [knative.service(message, project) for message in shown]
         return {
             "apiVersion": "serving.knative.dev/v1",
             "kind": "ServiceList",
             "metadata": {"continue": more} if more else {},
-            "items": shown,
+            "items": items,
             "unreachable": [],
         }

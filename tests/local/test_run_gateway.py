@@ -228,6 +228,22 @@ def test_traffic_may_follow_an_operation_later(
     assert serving(region.services.get_service(name=service.name)) == {second: 100}
 
 
+def test_traffic_that_follows_late_undoes_nothing(
+    region: Region, service: run_v2.Service, cloud_run: CloudRun
+) -> None:
+    first = service.latest_ready_revision.rpartition("/")[2]
+    cloud_run.behaviour.traffic_delay = 0.4
+    updated = region.set_variable(service, "2")
+    cloud_run.behaviour.traffic_delay = 0.0
+    updated.traffic = [run_v2.TrafficTarget(type_=REVISION, revision=first, percent=100)]
+    region.update(updated, "traffic")
+    # When another service, asked later for longer, has its routes, the late ones have come.
+    cloud_run.behaviour.traffic_delay = 0.6
+    other = region.create()
+    assert eventually(lambda: cloud_run.record(other.name).routed == 1)
+    assert who_answers(service) == first
+
+
 def test_a_container_that_takes_too_long_is_given_up(
     region: Region, service: run_v2.Service
 ) -> None:
