@@ -5,13 +5,15 @@ HTTP functions rather than CloudEvent functions: docs/adr/0006-http-functions.md
 """
 
 import os
+from datetime import UTC, datetime
 
 import flask
 import functions_framework
 
-from handlers import boundary, orders
+from handlers import boundary, forward, orders, refresh, webhook
 from transship import logs, wiring
 from transship.config import Config
+from transship.deadline import Deadline
 
 logs.configure()
 
@@ -28,5 +30,54 @@ def deploy_image(request: flask.Request) -> tuple[str, int]:
         return boundary.settle(
             request,
             lambda delivery: orders.handle(delivery, config=_config, parts=_clients.deploy_parts()),
+            publish=_clients.publish_outcome,
+        )
+
+
+@functions_framework.http
+def refresh_services(request: flask.Request) -> tuple[str, int]:
+    """Topics transship-hints and gcr."""
+    with logs.request_context(dict(request.headers), project=_config.project):
+        return boundary.settle(
+            request,
+            lambda delivery: refresh.handle(
+                delivery,
+                config=_config,
+                fleet=_clients.fleet,
+                registry=_clients.registry,
+                checks=_clients.checks,
+                send=_clients.sender(_config.redeploy_topic),
+                now=datetime.now(UTC),
+                deadline=Deadline.after(refresh.SECONDS),
+            ),
+            publish=_clients.publish_outcome,
+        )
+
+
+@functions_framework.http
+def docker_hub_webhook(request: flask.Request) -> tuple[str, int]:
+    """Docker Hub's own requests; public, so the path holds a secret."""
+    with logs.request_context(dict(request.headers), project=_config.project):
+        return boundary.admit(
+            request,
+            lambda path: webhook.may_enter(path, _config.webhook_secrets),
+            lambda body: webhook.handle(
+                body,
+                policy=_config.policy,
+                lately=_clients.lately,
+                send=_clients.sender(_config.hints_topic),
+                now=datetime.now(UTC),
+            ),
+            limit=webhook.BODY_LIMIT,
+        )
+
+
+@functions_framework.http
+def forward_hints(request: flask.Request) -> tuple[str, int]:
+    """Eventarc's triggers, where there is no log sink."""
+    with logs.request_context(dict(request.headers), project=_config.project):
+        return boundary.settle(
+            request,
+            lambda delivery: forward.handle(delivery, send=_clients.sender(_config.hints_topic)),
             publish=_clients.publish_outcome,
         )

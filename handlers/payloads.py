@@ -3,7 +3,8 @@
 Pub/Sub's push body (https://cloud.google.com/pubsub/docs/push#receive_push) is read here rather
 than by the functions framework, which answers 400, for ever, to a message without data, and drops
 the delivery attempt and the ordering key (docs/adr/0006-http-functions.md). What Eventarc sends is
-a CloudEvent with the same body inside.
+a CloudEvent, with the same body inside where it comes from a topic, and with a log entry where it
+comes from the audit log.
 """
 
 import base64
@@ -16,7 +17,7 @@ from typing import Any
 
 import msgspec
 from cloudevents.exceptions import GenericException
-from cloudevents.http import from_http
+from cloudevents.http import CloudEvent, from_http
 from msgspec import Struct
 
 from transship.errors import InvalidEvent
@@ -24,7 +25,14 @@ from transship.errors import InvalidEvent
 # Pub/Sub allows 10 MB a message; base64 and attributes come on top.
 BODY_LIMIT = 16 * 1024 * 1024
 
+# https://cloud.google.com/pubsub/docs/dead-letter-topics#how_dead_letter_topics_work
+_FIRST_PUBLISHED = "CloudPubSubDeadLetterSourceTopicPublishTime"
 _STRUCTURED = "application/cloudevents+json"
+_AUDIT_LOG = "google.cloud.audit.log.v1.written"
+
+_MESSAGE_ID = "x-goog-pubsub-message-id"
+_PUBLISH_TIME = "x-goog-pubsub-publish-time"
+_SUBSCRIPTION = "x-goog-pubsub-subscription-name"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,37 +61,82 @@ class _Push(Struct, frozen=True):
 
 
 def delivery_of(headers: Mapping[str, str], body: bytes, *, now: datetime) -> Delivery:
-    """The message that a push request wraps; *now* is its time where it has none.
+    """The message in a push request, wrapped or not; *now* is its time where it has none.
 
     Raises InvalidEvent for a request that neither Pub/Sub nor Eventarc would send.
     """
     if len(body) > BODY_LIMIT:
         raise InvalidEvent(f"the request has {len(body)} bytes, over {BODY_LIMIT}")
+    lower = {key.lower(): value for key, value in headers.items()}
     try:
-        event_id, document = _document(headers, body)
-        push = msgspec.convert(document, type=_Push)
-        data = base64.b64decode(push.message.data, validate=True)
+        if _MESSAGE_ID in lower:
+            return _unwrapped(lower, body, now)
+        if "ce-id" not in lower and not lower.get("content-type", "").startswith(_STRUCTURED):
+            return _wrapped(msgspec.json.decode(body), id_of(body), now)
+        event = from_http(lower, body)
+        if event["type"] == _AUDIT_LOG:
+            return _audit_event(event, now)
+        return _wrapped(event.data, str(event["id"]), now)
     except (msgspec.MsgspecError, binascii.Error, RecursionError, GenericException) as error:
         raise InvalidEvent(f"the request is not a Pub/Sub push: {error}") from error
-    published_at = push.message.publish_time or now
+
+
+def _wrapped(document: Any, event_id: str, now: datetime) -> Delivery:
+    push = msgspec.convert(document, type=_Push)
     return Delivery(
-        event_id=push.message.message_id or event_id or id_of(body),
-        data=data,
+        event_id=push.message.message_id or event_id,
+        data=base64.b64decode(push.message.data, validate=True),
         attributes=push.message.attributes,
-        published_at=published_at if published_at.tzinfo else published_at.replace(tzinfo=UTC),
+        published_at=_published(push.message, now),
         subscription=push.subscription,
         attempt=push.delivery_attempt,
     )
 
 
+def _unwrapped(headers: Mapping[str, str], body: bytes, now: datetime) -> Delivery:
+    """https://cloud.google.com/pubsub/docs/payload-unwrapping, with metadata.
+
+    Attributes have become headers among other headers, and are not read.
+    """
+    return Delivery(
+        event_id=headers[_MESSAGE_ID],
+        data=body,
+        attributes={},
+        published_at=_time(headers.get(_PUBLISH_TIME), now),
+        subscription=headers.get(_SUBSCRIPTION, ""),
+    )
+
+
+def _audit_event(event: CloudEvent, now: datetime) -> Delivery:
+    """Eventarc's own delivery, LogEntryData and all. Its extensions repeat what the entry says."""
+    return Delivery(
+        event_id=str(event["id"]),
+        data=msgspec.json.encode(event.data),
+        attributes={},
+        published_at=_time(event.get("time"), now),
+    )
+
+
+def _published(message: _Message, now: datetime) -> datetime:
+    """A message that was given up and is published again keeps its place in time, so that it does
+    not undo what was asked for since.
+    """
+    published = _aware(message.publish_time or now)
+    try:
+        first = _aware(datetime.fromisoformat(message.attributes.get(_FIRST_PUBLISHED, "")))
+    except ValueError:
+        return published
+    return min(first, published)
+
+
+def _time(text: str | None, default: datetime) -> datetime:
+    return _aware(msgspec.convert(text, type=datetime)) if text else default
+
+
+def _aware(time: datetime) -> datetime:
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
 def id_of(body: bytes) -> str:
     """For a request that has no id: the same request has the same one."""
     return f"body-{hashlib.sha256(body).hexdigest()[:32]}"
-
-
-def _document(headers: Mapping[str, str], body: bytes) -> tuple[str, Any]:
-    lower = {key.lower(): value for key, value in headers.items()}
-    if "ce-id" not in lower and not lower.get("content-type", "").startswith(_STRUCTURED):
-        return "", msgspec.json.decode(body)
-    event = from_http(lower, body)
-    return str(event["id"]), event.data

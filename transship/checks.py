@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 
 from transship.deadline import Deadline
 from transship.errors import RateLimited, RegistryUnavailable, TooSoon
-from transship.model.digest import Digest
 from transship.model.reference import Reference
 from transship.throttle import Pauses
 
@@ -27,7 +26,7 @@ class _Look:
     """*waiting* is the event that comes back for the next one."""
 
     began: datetime
-    answer: Future[Digest]
+    answer: Future[Reference]
     waiting: str = ""
 
 
@@ -40,17 +39,17 @@ class Checks:
         self._looks: dict[str, _Look] = {}
         self._pauses = Pauses()
 
-    def digest(
+    def meaning(
         self,
         image: Reference,
-        look: Callable[[], Digest],
+        look: Callable[[], Reference],
         *,
         event_id: str,
         at: datetime,
         now: datetime,
         deadline: Deadline,
-    ) -> Digest | None:
-        """What *image*'s tag means, by a look that began *at* or later; as *look* raises.
+    ) -> Reference | None:
+        """What *look* made of *image*'s tag, and raised, in a look that began *at* or later.
 
         None: another event waits and will see what this one would have seen. Raises TooSoon where
         this event is the one that waits, and RateLimited while the registry is not to be asked.
@@ -67,7 +66,7 @@ class Checks:
                 known.waiting = event_id
                 raise TooSoon(f"{image} was looked at less than a minute ago")
         if is_first:
-            self._look(image, look, known.answer, now)
+            self._look(look, known.answer, now)
         return _answer(known.answer, image, deadline)
 
     def _begin(self, image: Reference, now: datetime) -> _Look:
@@ -79,20 +78,18 @@ class Checks:
         return begun
 
     def _look(
-        self, image: Reference, look: Callable[[], Digest], answer: Future[Digest], now: datetime
+        self, look: Callable[[], Reference], answer: Future[Reference], now: datetime
     ) -> None:
         try:
             answer.set_result(look())
         except BaseException as error:
             if isinstance(error, RateLimited):
-                # By the registry's name, also where its token service said so.
-                said = RateLimited(str(error), source=image.registry, retry_at=error.retry_at)
-                self._pauses.note(said, now)
+                self._pauses.note(error, now)
             answer.set_exception(error)
             raise
 
 
-def _answer(answer: Future[Digest], image: Reference, deadline: Deadline) -> Digest:
+def _answer(answer: Future[Reference], image: Reference, deadline: Deadline) -> Reference:
     try:
         return answer.result(timeout=deadline.remaining())
     except TimeoutError as error:

@@ -42,11 +42,11 @@ class Local:
 
 # What a function cannot do without, beside the settings that all need.
 REQUIRED: Mapping[str, tuple[str, ...]] = {
-    "deploy_image": ("RUNTIME_ACCOUNT",),
-    "refresh_services": ("REDEPLOY_TOPIC",),
-    "warm_mirror": ("REDEPLOY_TOPIC", "WARM_TOPIC"),
+    "deploy_image": ("OUTCOMES_TOPIC", "RUNTIME_ACCOUNT"),
+    "refresh_services": ("OUTCOMES_TOPIC", "REDEPLOY_TOPIC"),
+    "warm_mirror": ("OUTCOMES_TOPIC", "REDEPLOY_TOPIC", "WARM_TOPIC"),
     "docker_hub_webhook": ("HINTS_TOPIC", "WEBHOOK_SECRETS"),
-    "forward_hints": ("HINTS_TOPIC",),
+    "forward_hints": ("HINTS_TOPIC", "OUTCOMES_TOPIC"),
 }
 
 
@@ -95,7 +95,7 @@ class Config:
             mirrors=read.parsed("MIRRORS", parse_mirrors),
             policy=read.parsed("POLICY", lambda text: parse_policy(text, project=project), "{}"),
             runtime_account=read.optional("RUNTIME_ACCOUNT", variables.account),
-            outcomes_topic=read.parsed("OUTCOMES_TOPIC", variables.topic),
+            outcomes_topic=read.optional("OUTCOMES_TOPIC", variables.topic),
             redeploy_topic=read.optional("REDEPLOY_TOPIC", variables.topic),
             hints_topic=read.optional("HINTS_TOPIC", variables.topic),
             warm_topic=read.optional("WARM_TOPIC", variables.topic),

@@ -1,4 +1,4 @@
-"""What becomes of the services that follow a tag: a decision for each, and messages that carry it out.
+"""What becomes of the services that follow a tag: a decision for each, and a message with it.
 
 Nothing is deployed here. Each service gets a request of its own, so that each succeeds, is retried
 and is given up alone; and each request is conditional, so that a second one of its kind changes
@@ -16,6 +16,7 @@ from transship.deadline import Deadline
 from transship.errors import Refused
 from transship.model.follow import Follower, Rules, follow
 from transship.model.messages import DeployRequest, OnlyIf
+from transship.model.outcome import Decided
 from transship.model.policy import Policy, admit_image
 from transship.model.reason import Reason
 from transship.model.reference import Reference
@@ -52,17 +53,13 @@ def decide(
     followers: Iterable[Follower],
     image: Reference,
     *,
-    is_gone: bool = False,
     policy: Policy,
     rules: Rules,
     now: datetime,
 ) -> list[Decision]:
-    """*image* is the tag with the digest that it means now, unless it *is_gone* upstream."""
+    """*image* is the tag with the digest that it means now; without one it is gone upstream."""
     return [
-        Decision(
-            follower=follower,
-            reason=Reason.TAG_DELETED if is_gone else _reason(follower, image, policy, rules, now),
-        )
+        Decision(follower=follower, reason=_reason(follower, image, policy, rules, now))
         for follower in followers
     ]
 
@@ -79,10 +76,25 @@ def announce(decisions: Iterable[Decision], image: Reference, *, cause: str, sen
             _send(_explain(decision), decision, cause, send)
 
 
+def told(decisions: Iterable[Decision]) -> tuple[Decided, ...]:
+    """In the words of an outcome."""
+    return tuple(
+        Decided(
+            service=decision.follower.name.service,
+            project=decision.follower.name.project,
+            region=decision.follower.name.region,
+            reason=decision.reason.value,
+            deploy=decision.deploys,
+        )
+        for decision in decisions
+    )
+
+
 def _reason(
     follower: Follower, image: Reference, policy: Policy, rules: Rules, now: datetime
 ) -> Reason:
-    assert image.digest is not None  # noqa: S101 - what the tag means now
+    if image.digest is None:
+        return Reason.TAG_DELETED
     listed = any(target.matches(follower.name) for target in policy.targets)
     reason = follow(follower, image.digest, rules=rules, listed=listed, now=now)
     if reason is Reason.NEW_IMAGE and not _is_allowed(policy, image):

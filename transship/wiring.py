@@ -8,11 +8,17 @@ from collections.abc import Callable
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
+from transship.checks import Checks
 from transship.clients.egress import Guard
+from transship.clients.fleet import HOST as RUN_HOST
+from transship.clients.fleet import CloudRunFleet, Labelled, regions_of
 from transship.clients.registry import RegistryClient
 from transship.clients.tokens import Login
+from transship.clients.transport import Transport
 from transship.config import Config
 from transship.deadline import Deadline
+from transship.followers import Send
+from transship.lately import Lately
 from transship.model.outcome import Outcome
 from transship.model.plan import Found
 from transship.model.reference import Reference
@@ -40,6 +46,8 @@ class Clients:
     def __init__(self, config: Config) -> None:
         self._config = config
         self._local = config.local
+        self.checks = Checks()
+        self.lately = Lately()
 
     @cached_property
     def registry(self) -> RegistryClient:
@@ -98,6 +106,26 @@ class Clients:
             limits=Limits(bytes=self._config.max_image_bytes),
             deadline=deadline,
         )
+
+    @cached_property
+    def fleet(self) -> CloudRunFleet:
+        run_v1 = self._local.run_v1
+        guard = Guard(hosts=frozenset({RUN_HOST}), host_map={RUN_HOST: run_v1} if run_v1 else {})
+        return CloudRunFleet(
+            Transport(guard),
+            token=self.google_token,
+            list_region=self._list_region,
+            projects=regions_of(self._config.policy.targets),
+        )
+
+    def _list_region(self, parent: str, deadline: Deadline) -> list[Labelled]:
+        from transship.clients.region import list_region  # noqa: PLC0415 - loaded late
+
+        return list_region(self._run_services, parent, deadline)
+
+    def sender(self, topic: str) -> Send:
+        """The client is made with the first message."""
+        return lambda data, attributes: self.topics.publish(topic, data, attributes)
 
     @cached_property
     def services(self) -> "CloudRunServices":

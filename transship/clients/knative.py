@@ -1,0 +1,114 @@
+"""A service as API v1 lists it, in Knative's shape, as a follower.
+
+https://cloud.google.com/run/docs/reference/rest/v1/namespaces.services
+"""
+
+from msgspec import Struct, field
+
+from transship.errors import InvalidReference
+from transship.model.follow import Follower, follower_of
+from transship.model.naming import ServiceName
+from transship.model.reference import Reference, parse_reference
+
+# https://cloud.google.com/run/docs/reference/rest/v1/ObjectMeta; that each service of a list has it
+# is observed (gcloud reads it), not documented.
+LOCATION_LABEL = "cloud.googleapis.com/location"
+
+_ALL = 100
+
+
+class _Metadata(Struct):
+    # The namespace is not read: it may be the project's number.
+    name: str = ""
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+
+
+class _Port(Struct, rename="camel"):
+    container_port: int = 0
+
+
+class _Container(Struct):
+    image: str = ""
+    ports: tuple[_Port, ...] = ()
+
+
+class _PodSpec(Struct):
+    containers: tuple[_Container, ...] = ()
+
+
+class _Template(Struct):
+    spec: _PodSpec = field(default_factory=_PodSpec)
+
+
+class _Target(Struct, rename="camel"):
+    percent: int = 0
+    latest_revision: bool = False
+
+
+class _Spec(Struct):
+    template: _Template = field(default_factory=_Template)
+    traffic: tuple[_Target, ...] = ()
+
+
+class _Condition(Struct):
+    type: str = ""
+    status: str = ""
+
+
+class _Status(Struct, rename="camel"):
+    conditions: tuple[_Condition, ...] = ()
+    latest_created_revision_name: str = ""
+    latest_ready_revision_name: str = ""
+
+
+class KnativeService(Struct):
+    metadata: _Metadata = field(default_factory=_Metadata)
+    spec: _Spec = field(default_factory=_Spec)
+    status: _Status = field(default_factory=_Status)
+
+    @property
+    def region(self) -> str:
+        return self.metadata.labels.get(LOCATION_LABEL, "")
+
+
+class _ListMetadata(Struct):
+    more: str = field(name="continue", default="")
+
+
+class ServiceList(Struct):
+    items: tuple[KnativeService, ...] = ()
+    metadata: _ListMetadata = field(default_factory=_ListMetadata)
+    unreachable: tuple[str, ...] = ()
+
+
+def follower(said: KnativeService, project: str) -> Follower:
+    """Raises InvalidEvent for a service whose name or region we do not understand."""
+    return follower_of(
+        ServiceName(project=project, region=said.region, service=said.metadata.name),
+        annotations=said.metadata.annotations,
+        image=_image(said.spec.template.spec.containers),
+        failed=_failed(said.status),
+        pinned_traffic=not any(
+            target.latest_revision and target.percent == _ALL
+            for target in said.spec.traffic or (_Target(percent=_ALL, latest_revision=True),)
+        ),
+    )
+
+
+def _image(containers: tuple[_Container, ...]) -> Reference | None:
+    """Of the one that serves requests, which has the port."""
+    serving = sorted(containers, key=lambda container: not container.ports)[:1]
+    try:
+        return parse_reference(serving[0].image) if serving else None
+    except InvalidReference:
+        return None
+
+
+def _failed(status: _Status) -> bool:
+    """The newest revision never became ready; not, that something else is in the way."""
+    ready = next((c.status for c in status.conditions if c.type == "Ready"), "")
+    return (
+        ready == "False"
+        and status.latest_created_revision_name != status.latest_ready_revision_name
+    )

@@ -1,0 +1,44 @@
+"""API v2's list of the services of one region, as followers: what there is where v1 is refused.
+
+Importing this module loads the Google clients.
+"""
+
+from itertools import islice
+
+from google.cloud import run_v2
+
+from transship.clients.fleet import SERVICES_LIMIT, Labelled
+from transship.clients.google_errors import translated
+from transship.clients.run_views import service_of
+from transship.deadline import Deadline
+from transship.model.follow import Follower, follower_of
+from transship.model.marks import TRACKED_LABEL
+from transship.model.service import Service, State
+
+_PAGE = 200
+_TIMEOUT = 30.0
+
+
+def list_region(services: run_v2.ServicesClient, parent: str, deadline: Deadline) -> list[Labelled]:
+    """Those in *parent*, ``projects/P/locations/R``, that track anything."""
+    request = run_v2.ListServicesRequest(parent=parent, page_size=_PAGE)
+    with translated(
+        f"list services in {parent}", api="run.googleapis.com", grant="roles/run.viewer"
+    ):
+        pager = services.list_services(request, timeout=min(_TIMEOUT, deadline.remaining()))
+        return [
+            Labelled(labels=dict(said.labels), follower=_follower(service_of(said)))
+            for said in islice(pager, SERVICES_LIMIT)
+            if TRACKED_LABEL in said.labels
+        ]
+
+
+def _follower(service: Service) -> Follower:
+    return follower_of(
+        service.name,
+        annotations=service.annotations,
+        image=service.image,
+        failed=service.condition.state is State.FAILED
+        and service.latest_created != service.latest_ready,
+        pinned_traffic=service.is_pinned,
+    )
