@@ -66,6 +66,7 @@ class Stack:
     ) -> None:
         self.root = root
         self._ready = ready
+        self.parts: list[Part] = []
         self._attempts = attempts
         self._settings = settings or {}
         self._running = ExitStack()
@@ -132,25 +133,6 @@ class Stack:
             "TRANSSHIP_LOCAL_ACCOUNT": account,
         }
 
-    def parts(self) -> list[Part]:
-        """In the order of their start."""
-        google = isinstance(self.pubsub, GoogleEmulator)
-        emulator = "Google's emulator" if google else "our own emulator"
-        artifact_registry = self.artifact_registry_address
-        return [
-            Part(name="Docker Hub", address=self.hub.address, stands_for="registry-1.docker.io"),
-            Part(
-                name="mirror", address=self.mirror.address, stands_for="Artifact Registry"
-            ),
-            Part(name="Pub/Sub", address=self.pubsub.grpc_address, stands_for=emulator),
-            Part(name="Cloud Run", address=self.run.grpc_address, stands_for="Admin API v2"),
-            Part(name="Artifact Registry", address=artifact_registry, stands_for="API v1"),
-            *(
-                Part(name=target, address=function.url, stands_for="function")
-                for target, function in self.functions.items()
-            ),
-        ]
-
     def publisher(self) -> PublisherClient:
         channel = grpc.insecure_channel(self.pubsub.grpc_address)
         self._running.callback(channel.close)
@@ -165,19 +147,22 @@ class Stack:
         stopped: list[Callable[[], Any]] = [self.hub.close, self.mirror.close]
         for stop in stopped:
             self._running.callback(stop)
-        self._tell("Docker Hub", "mirror")
+        self._up("Docker Hub", self.hub.address, "registry-1.docker.io")
+        self._up("mirror", self.mirror.address, "Artifact Registry")
         self.pubsub.start()
         self._running.callback(self.pubsub.stop)
-        self._tell("Pub/Sub")
+        google = isinstance(self.pubsub, GoogleEmulator)
+        emulator = "Google's emulator" if google else "our own emulator"
+        self._up("Pub/Sub", self.pubsub.grpc_address, emulator)
         self.run.start()
         self._running.callback(self.run.stop)
-        self._tell("Cloud Run")
+        self._up("Cloud Run", self.run.grpc_address, "Admin API v2")
         add_artifact_registry(self._artifact_registry, self.mirror)
         port = self._artifact_registry.add_insecure_port("127.0.0.1:0")
         self._artifact_registry.start()
         self._running.callback(lambda: self._artifact_registry.stop(0).wait())
         self.artifact_registry_address = f"127.0.0.1:{port}"
-        self._tell("Artifact Registry")
+        self._up("Artifact Registry", self.artifact_registry_address, "API v1")
         for target in dict.fromkeys(ROUTES.values()):
             function = Function(
                 target,
@@ -191,12 +176,12 @@ class Stack:
         self._make_topics()
         for target, function in self.functions.items():
             function.wait()
-            self._tell(target)
+            self._up(target, function.url, "function")
 
-    def _tell(self, *names: str) -> None:
-        for part in self.parts():
-            if part.name in names:
-                self._ready(part)
+    def _up(self, name: str, address: str, stands_for: str) -> None:
+        part = Part(name=name, address=address, stands_for=stands_for)
+        self.parts.append(part)
+        self._ready(part)
 
     def _make_topics(self) -> None:
         publisher, subscriber = self.publisher(), self.subscriber()

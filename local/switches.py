@@ -87,7 +87,7 @@ class Switches:
             "limit": self._limited,
             "parts": [
                 {"name": part.name, "address": part.address, "stands_for": part.stands_for}
-                for part in stack.parts()
+                for part in stack.parts
             ],
         }
 
