@@ -5,6 +5,7 @@ https://cloud.google.com/run/docs/reference/rest/v1/namespaces.services/list
 
 import json
 import logging
+import re
 import threading
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,7 +23,11 @@ from local.run.label_selectors import labels_match
 
 log = logging.getLogger(__name__)
 
-_PREFIX = "/apis/serving.knative.dev/v1/namespaces/"
+# The documented address, and the one that gcloud asks (`-` is every region).
+_PATHS = (
+    re.compile(r"/apis/serving\.knative\.dev/v1/namespaces/(?P<project>[^/]+)/services"),
+    re.compile(r"/v1/projects/(?P<project>[^/]+)/locations/(?P<location>[^/]+)/services"),
+)
 _METHOD = "v1.ListServices"
 _STATUSES = {
     grpc.StatusCode.INVALID_ARGUMENT: HTTPStatus.BAD_REQUEST,
@@ -92,8 +97,8 @@ class V1:
 
     def _list(self, target: str, authorization: str) -> Any:
         parts = urlsplit(target)
-        project, slash, kind = parts.path.removeprefix(_PREFIX).partition("/")
-        if not parts.path.startswith(_PREFIX) or not slash or kind != "services":
+        found = next(filter(None, (path.fullmatch(parts.path) for path in _PATHS)), None)
+        if found is None:
             log.error("not implemented here: GET %s", parts.path)
             raise ApiError(
                 grpc.StatusCode.UNIMPLEMENTED,
@@ -105,11 +110,13 @@ class V1:
                 grpc.StatusCode.UNAUTHENTICATED,
                 "Request is missing required authentication credential: a token ya29.local.EMAIL",
             )
+        project = found["project"]
+        location = found.groupdict().get("location", "-")
         call = Call(method=_METHOD, resource=f"namespaces/{project}", principal=caller)
         with self._journal.during(call):
-            return self._page(project, parse_qs(parts.query))
+            return self._page(project, location, parse_qs(parts.query))
 
-    def _page(self, project: str, query: dict[str, list[str]]) -> Any:
+    def _page(self, project: str, location: str, query: dict[str, list[str]]) -> Any:
         given = {key: values[-1] for key, values in query.items()}
         limit = given.get("limit", "0")
         if not limit.isdigit():
@@ -119,7 +126,12 @@ class V1:
         with self._fleet.lock:
             found = [
                 (record.message.name, record.message)
-                for record in self._fleet.records(lambda r: r.parent.project == project)
+                for record in self._fleet.records(
+                    lambda record: (
+                        record.parent.project == project
+                        and location in ("-", record.parent.location)
+                    )
+                )
                 if matches(knative.labels(record.message))
             ]
             shown, more = paging.page(found, size=int(limit), token=given.get("continue", ""))

@@ -1,9 +1,13 @@
 """The v1 list of services: all regions, by label, in Knative's shape."""
 
 import json
+import os
+import shutil
+import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -117,6 +121,15 @@ def test_a_service_has_knatives_shape(cloud_run: CloudRun) -> None:
     assert {c["type"]: c["status"] for c in item["status"]["conditions"]}["Ready"] == "True"
 
 
+def test_gclouds_address_answers_for_one_region_or_all(cloud_run: CloudRun) -> None:
+    for location, found in (("-", ["first", "second", "third"]), ("europe-west1", ["second"])):
+        url = f"{cloud_run.v1_url}/v1/projects/sample-project/locations/{location}/services"
+        headers = {"Authorization": f"Bearer ya29.local.{ACCOUNT}"}
+        request = urllib.request.Request(url, headers=headers)
+        with urllib.request.urlopen(request, timeout=10) as response:
+            assert names(json.load(response)) == found
+
+
 def test_a_caller_without_a_local_token_is_refused(cloud_run: CloudRun) -> None:
     url = f"{cloud_run.v1_url}/apis/serving.knative.dev/v1/namespaces/sample-project/services"
     for headers in ({}, {"Authorization": "Bearer ya29.another"}):
@@ -174,3 +187,27 @@ def test_a_service_that_failed_is_not_ready(cloud_run: CloudRun) -> None:
         (item,) = listed(cloud_run, labelSelector="failed")["items"]
         assert {c["type"]: c["status"] for c in item["status"]["conditions"]}["Ready"] == "False"
         finished(region.services.delete_service(name=f"{region.parent}/services/failed"))
+
+
+@pytest.mark.skipif(shutil.which("gcloud") is None, reason="needs gcloud")
+def test_gcloud_lists_the_services_of_all_regions(cloud_run: CloudRun, tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text(f"ya29.local.{ACCOUNT}")
+    listed = subprocess.run(
+        ["gcloud", "run", "services", "list", "--format=value(metadata.name)"],
+        env={
+            "HOME": str(tmp_path),
+            "PATH": os.environ["PATH"],
+            "CLOUDSDK_API_ENDPOINT_OVERRIDES_RUN": f"{cloud_run.v1_url}/",
+            "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE": str(token),
+            "CLOUDSDK_CONFIG": str(tmp_path / "gcloud"),
+            "CLOUDSDK_CORE_DISABLE_PROMPTS": "true",
+            "CLOUDSDK_CORE_DISABLE_USAGE_REPORTING": "true",
+            "CLOUDSDK_CORE_PROJECT": "sample-project",
+        },
+        capture_output=True,
+        check=True,
+        text=True,
+        timeout=100,
+    )
+    assert sorted(listed.stdout.split()) == ["first", "second", "third"]
