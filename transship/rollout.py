@@ -24,7 +24,7 @@ from transship.model.plan import (
 )
 from transship.model.reason import Reason
 from transship.model.request import Deploy
-from transship.model.service import Service, State
+from transship.model.service import Service
 from transship.ports import Access, CloudRun
 
 log = structlog.get_logger()
@@ -131,16 +131,10 @@ def watch(name: ServiceName, landed: Landed, cloud_run: CloudRun) -> Service:
     service = None if generation else landed.seen
     while True:
         service = service or cloud_run.services.get(name)
-        if service is not None and service.generation >= generation and _is_done(service):
+        if service is not None and service.generation >= generation and service.finished:
             return service
         if cloud_run.deadline.remaining() < wait:
             raise DeployPending(f"{name}: Cloud Run is still working on generation {generation}")
         service = None
         cloud_run.sleep(wait * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, not a secret
         wait = min(wait * _LOOK_FACTOR, _LONGEST_LOOK)
-
-
-def _is_done(service: Service) -> bool:
-    if not service.settled or service.condition.state is State.WORKING:
-        return False
-    return service.condition.state is State.FAILED or service.is_pinned or service.serves_latest

@@ -115,9 +115,19 @@ class Service:
         return self.containers[0].image if self.containers else None
 
     @property
-    def settled(self) -> bool:
-        """Cloud Run has finished with the newest generation, well or badly."""
-        return not self.reconciling and self.observed_generation >= self.generation
+    def finished(self) -> bool:
+        """Cloud Run has done with the newest generation, well or badly.
+
+        Of one that failed, *observed_generation* stays at the last that served
+        (google.cloud.run.v2 Service.reconciling).
+        """
+        if self.reconciling or self.condition.state is State.WORKING:
+            return False
+        if self.condition.state is State.FAILED:
+            return True
+        return self.observed_generation >= self.generation and (
+            self.is_pinned or self.serves_latest
+        )
 
     @property
     def is_pinned(self) -> bool:
