@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import flask
 import functions_framework
 
-from handlers import boundary, forward, orders, refresh, webhook
+from handlers import boundary, forward, orders, refresh, warm, webhook
 from transship import logs, wiring
 from transship.config import Config
 from transship.deadline import Deadline
@@ -50,6 +50,17 @@ def refresh_services(request: flask.Request) -> tuple[str, int]:
                 now=datetime.now(UTC),
                 deadline=Deadline.after(refresh.SECONDS),
             ),
+            publish=_clients.publish_outcome,
+        )
+
+
+@functions_framework.http
+def warm_mirror(request: flask.Request) -> tuple[str, int]:
+    """Topic transship-warm: Cloud Scheduler's ticks, their shards, and warm pulls."""
+    with logs.request_context(dict(request.headers), project=_config.project):
+        return boundary.settle(
+            request,
+            lambda delivery: warm.handle(delivery, config=_config, parts=_clients.warm_parts()),
             publish=_clients.publish_outcome,
         )
 

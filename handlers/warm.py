@@ -4,15 +4,12 @@ The tick becomes shards, so that each is retried alone; a shard that is redelive
 which costs HEADs and changes nothing twice.
 """
 
-from dataclasses import dataclass
-
 import msgspec
 
 from handlers.payloads import Delivery
 from transship.config import Config
 from transship.errors import InvalidEvent, InvalidReference, RateLimited
 from transship.followers import Decision
-from transship.heat import Heat
 from transship.model.marks import TRACKED_LABEL
 from transship.model.outcome import Outcome, Swept, Unchanged, Warmed
 from transship.model.policy import admit_image
@@ -30,17 +27,8 @@ from transship.model.sweeping import (
     shards,
     tags_of,
 )
-from transship.ports import Prove
 from transship.resolve import resolve
-from transship.shard import SweepParts, sweep_shard, told
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WarmParts(SweepParts):
-    """Everything that a message of the warm topic may touch."""
-
-    prove: Prove
-    heat: Heat
+from transship.shard import WarmParts, sweep_shard, told
 
 
 def handle(delivery: Delivery, *, config: Config, parts: WarmParts) -> Outcome | None:

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import grpc
-from google.pubsub_v1 import PublisherClient, SubscriberClient
+from google.pubsub_v1 import PublisherClient, PubsubMessage, SubscriberClient
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 
@@ -25,6 +25,7 @@ from local.pubsub.google_emulator import GoogleEmulator, choose
 from local.registry import DockerHub, Mirror, Upstream
 from local.registry.artifact_registry import add_artifact_registry
 from local.run import CloudRun, host_platform
+from local.scheduler import Job, Scheduler
 
 # Production waits 10 to 600 seconds between deliveries (infra/); a person here waits for none.
 _BACKOFF = {"minimum_backoff": {"nanos": 200_000_000}, "maximum_backoff": {"seconds": 2}}
@@ -35,8 +36,14 @@ _ATTEMPTS = 100
 ROUTES = {
     world.DEPLOY: "deploy_image",
     world.REDEPLOY: "deploy_image",
+    world.WARM: "warm_mirror",
 }
-_THREADS = {"deploy_image": 8}
+_THREADS = {"deploy_image": 8, "warm_mirror": 4}
+_ACCOUNTS = {"deploy_image": world.DEPLOYER, "warm_mirror": world.WARMER}
+# Every ten minutes of the movable clock.
+_SWEEP = Job(
+    name="transship-sweep", schedule="*/10 * * * *", topic=world.WARM, data=b'{"kind": "sweep"}'
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -115,6 +122,8 @@ class Stack:
             "TRANSSHIP_POLICY": world.POLICY,
             "TRANSSHIP_RUNTIME_ACCOUNT": world.RUNTIME,
             "TRANSSHIP_OUTCOMES_TOPIC": world.OUTCOMES,
+            "TRANSSHIP_REDEPLOY_TOPIC": world.REDEPLOY,
+            "TRANSSHIP_WARM_TOPIC": world.WARM,
             "TRANSSHIP_PLATFORM": host_platform(),
             **self._settings,
             **self.endpoints(account),
@@ -166,7 +175,7 @@ class Stack:
         for target in dict.fromkeys(ROUTES.values()):
             function = Function(
                 target,
-                self.settings(world.DEPLOYER),
+                self.settings(_ACCOUNTS[target]),
                 threads=_THREADS[target],
                 log=self.root / "log" / f"{target}.log",
             )
@@ -174,6 +183,7 @@ class Stack:
             function.start()
             self._running.callback(function.stop)
         self._make_topics()
+        self._start_scheduler()
         for target, function in self.functions.items():
             function.wait()
             self._up(target, function.url, "function")
@@ -182,6 +192,16 @@ class Stack:
         part = Part(name=name, address=address, stands_for=stands_for)
         self.parts.append(part)
         self._ready(part)
+
+    def _start_scheduler(self) -> None:
+        publisher = self.publisher()
+        self.scheduler = Scheduler(
+            self.clock,
+            lambda topic, data: publisher.publish(topic=topic, messages=[PubsubMessage(data=data)]),
+        )
+        self.scheduler.add(_SWEEP)
+        self.scheduler.start()
+        self._running.callback(self.scheduler.stop)
 
     def _make_topics(self) -> None:
         publisher, subscriber = self.publisher(), self.subscriber()

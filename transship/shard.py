@@ -13,6 +13,7 @@ from transship.config import Config
 from transship.deadline import Deadline
 from transship.errors import NoMirror, RateLimited, TemporaryError
 from transship.followers import Decision, Fleet, Send, announce, decide
+from transship.heat import Heat
 from transship.looking import Look, look_at
 from transship.model.fetched import Head
 from transship.model.follow import Follower
@@ -21,6 +22,7 @@ from transship.model.outcome import Decided, Swept
 from transship.model.reason import Reason
 from transship.model.reference import Reference
 from transship.model.sweeping import WarmRequest
+from transship.ports import Prove
 from transship.resolve import Registry
 from transship.throttle import Pauses, Throttle
 
@@ -46,6 +48,14 @@ class SweepParts:
     pauses: Pauses
     deadline: Deadline
     now: Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WarmParts(SweepParts):
+    """Everything that a message of the warm topic may touch."""
+
+    prove: Prove
+    heat: Heat
 
 
 @dataclass(slots=True)
@@ -108,7 +118,6 @@ def _settle(
     decisions = decide(
         followers,
         image,
-        is_gone=look.is_gone,
         policy=config.policy,
         rules=config.rules,
         now=parts.now(),

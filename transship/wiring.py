@@ -5,6 +5,7 @@ events that deploy, never by those that end in "nothing to do".
 """
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
@@ -18,17 +19,21 @@ from transship.clients.transport import Transport
 from transship.config import Config
 from transship.deadline import Deadline
 from transship.followers import Send
+from transship.heat import Heat
 from transship.lately import Lately
 from transship.model.outcome import Outcome
 from transship.model.plan import Found
 from transship.model.reference import Reference
 from transship.ports import Parts
 from transship.pull import Limits
+from transship.shard import WarmParts
 from transship.shared_pulls import SharedPulls
+from transship.throttle import Pauses, Throttle
 from transship.warm import warm
 
 if TYPE_CHECKING:
     from transship.clients.access import CloudRunAccess
+    from transship.clients.artifacts import ArtifactRegistry
     from transship.clients.services import CloudRunServices
     from transship.clients.topics import Topics
 
@@ -48,6 +53,9 @@ class Clients:
         self._local = config.local
         self.checks = Checks()
         self.lately = Lately()
+        self.heat = Heat()
+        self.pauses = Pauses()
+        self.throttle = Throttle(config.upstream_rate)
 
     @cached_property
     def registry(self) -> RegistryClient:
@@ -106,6 +114,34 @@ class Clients:
             limits=Limits(bytes=self._config.max_image_bytes),
             deadline=deadline,
         )
+
+    def warm_parts(self) -> WarmParts:
+        """What one message of the warm topic may touch; its time begins now."""
+        deadline = Deadline.after(self._config.deadline)
+        return WarmParts(
+            registry=self.registry,
+            prove=partial(self._prove, deadline=deadline),
+            fleet=self.fleet,
+            stock=self.artifacts,
+            redeploy=self.sender(self._config.redeploy_topic),
+            warm=self.sender(self._config.warm_topic),
+            throttle=self.throttle,
+            pauses=self.pauses,
+            heat=self.heat,
+            deadline=deadline,
+            now=lambda: datetime.now(UTC),
+        )
+
+    @cached_property
+    def artifacts(self) -> "ArtifactRegistry":
+        from google.cloud import artifactregistry_v1  # noqa: PLC0415 - loaded late
+
+        from transship.clients.artifacts import ArtifactRegistry  # noqa: PLC0415 - loaded late
+
+        client = self._made(
+            artifactregistry_v1.ArtifactRegistryClient, self._local.artifact_registry
+        )
+        return ArtifactRegistry(client, self._config.mirrors)
 
     @cached_property
     def fleet(self) -> CloudRunFleet:
