@@ -1,6 +1,7 @@
 """Manifests by tag and digest, and what the client makes of everything that can go wrong."""
 
 import json
+import logging
 import socket
 import threading
 from collections.abc import Iterator
@@ -224,6 +225,7 @@ def test_five_redirects_are_followed_and_no_sixth() -> None:
         "//localhost/",
         "file:///etc/passwd",
         "https://user:password@example.com/",
+        "https://[::1/",
     ],
 )
 def test_a_redirect_passes_the_guard(location: str) -> None:
@@ -279,7 +281,7 @@ def test_a_failure_that_passes_is_not_noticed() -> None:
 
 
 def test_an_outage_is_not_multiplied_by_retries() -> None:
-    """All requests of a client share one budget: without it these would be 160."""
+    """All requests to a registry share one budget: without it these would be 160."""
     with scripted(lambda _: error(503, "", "")) as registry:
         client = client_of(registry)
         for _ in range(40):
@@ -336,6 +338,19 @@ def test_a_body_of_an_error_that_is_cut_does_not_hide_the_error() -> None:
     reply = Reply(status=404, body=b'{"errors": [', length=1000, cut_after=12)
     with scripted(lambda _: reply) as registry, pytest.raises(ImageNotFound):
         client_of(registry).get_manifest(STATIC_SITE, deadline=soon())
+
+
+def test_a_signature_gets_into_no_message_and_no_log(caplog: pytest.LogCaptureFixture) -> None:
+    def respond(asked: Asked) -> Reply:
+        if asked.host == HUB:
+            return Reply(status=307, headers=[("Location", f"https://{CDN}/x?signature=s3cret")])
+        return Reply(status=500, body=b"<html>https://cdn/x?signature=s3cret&y=z failed</html>")
+
+    caplog.set_level(logging.DEBUG)
+    with scripted(respond) as registry, pytest.raises(RegistryUnavailable) as caught:
+        client_of(registry).get_manifest(STATIC_SITE, deadline=soon())
+    assert "https://cdn/x? failed" in str(caught.value)
+    assert "s3cret" not in str(caught.value) + caplog.text
 
 
 # Rate limits

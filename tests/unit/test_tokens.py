@@ -95,7 +95,7 @@ def test_the_scope_that_the_registry_asks_for_is_asked_for() -> None:
 def test_access_token_is_another_name_for_token() -> None:
     hub = TokenHub()
     hub.accepted.add("Bearer other")
-    hub.issue = lambda _: Reply(body=b'{"access_token": "other"}')
+    hub.issue = lambda _: Reply(body=b'{"token": null, "access_token": "other"}')
     with scripted(hub) as registry:
         client_of(registry).head(STATIC_SITE, deadline=soon())
 
@@ -130,6 +130,8 @@ def test_a_realm_that_a_login_is_not_bound_to_does_not_get_it() -> None:
         "http://auth.example.com/token",
         "file:///etc/passwd",
         "not an address",
+        "https://[::1/token",
+        f"https://user@{AUTH}/token",
     ],
 )
 def test_a_realm_passes_the_guard(realm: str) -> None:

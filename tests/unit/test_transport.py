@@ -3,6 +3,7 @@
 import ssl
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -18,6 +19,8 @@ from tests.unit.scripted_registry import (
     Contents,
     Reply,
     ScriptedRegistry,
+    digest_of,
+    random_bytes,
     scripted,
     soon,
 )
@@ -25,6 +28,7 @@ from transship.clients.egress import Guard, Route
 from transship.clients.registry import RegistryClient
 from transship.clients.retries import Retries
 from transship.clients.transport import Transport
+from transship.deadline import Deadline
 from transship.errors import RegistryUnavailable
 from transship.model.platform import CLOUD_RUN
 from transship.model.reference import parse_reference
@@ -145,6 +149,26 @@ def test_an_image_is_pulled_over_tls_with_its_blobs_on_another_host(
         assert pull(client, STATIC_SITE, CLOUD_RUN, deadline=soon()).blobs == 2
         client.close()
     assert set(names) == {HUB, CDN}
+
+
+def test_the_deadline_ends_a_read_that_hangs_over_tls(authority: Authority) -> None:
+    layer = random_bytes(1024 * 1024)
+    contents = Contents()
+    contents.add_image([layer], "latest")
+    never = threading.Event()
+
+    def respond(asked: Asked) -> Reply:
+        if asked.path.endswith(str(digest_of(layer))):
+            return Reply(body=layer, hold=never)
+        return contents(asked)
+
+    tls, _ = authority.server(HUB)
+    with scripted(respond, tls) as registry:
+        client = RegistryClient(bent(registry), ca_file=authority.file, retries=AT_ONCE)
+        with pytest.raises(RegistryUnavailable):
+            pull(client, STATIC_SITE, CLOUD_RUN, deadline=Deadline.after(1))
+        client.close()
+        never.set()
 
 
 def test_a_mapped_host_may_speak_tls_too(authority: Authority, site: Contents) -> None:

@@ -5,6 +5,7 @@ of 64 KiB: a server that sends a byte now and then could hold a thread for as lo
 """
 
 import contextlib
+import logging
 import socket
 import threading
 from collections.abc import Iterator
@@ -36,6 +37,8 @@ class _SecurePool(HTTPSConnectionPool):
 
 
 def pools(**settings: Any) -> PoolManager:
+    # Its debug log has whole addresses, and those of blobs are signed.
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)
     manager = PoolManager(**settings)
     manager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
     return manager

@@ -153,6 +153,11 @@ def _a_few(addresses: list[str]) -> tuple[str, ...]:
     return tuple(address for address in unique if address in {*old, *new})
 
 
+def authority_of(url: str) -> str:
+    """Host and, where there is one, port; raises Refused where that could be misread."""
+    return _authority(*_split(url))
+
+
 def _split(url: str) -> tuple[SplitResult, str]:
     try:
         parts = urlsplit(url)

@@ -4,6 +4,7 @@ The distribution specification, "Error Codes"; for a remote repository's answers
 https://cloud.google.com/artifact-registry/docs/repositories/troubleshoot-remote.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -26,6 +27,7 @@ _LONGEST_WAIT = timedelta(days=1)
 # Artifact Registry's 429 names no time; its documentation says to wait a minute.
 _MIRROR_WAIT = timedelta(minutes=1)
 _ROBOTS = "robots.txt"
+_QUERY = re.compile(r"\?\S+")
 
 _GRANT = (
     " (grant roles/artifactregistry.reader on the repository; where that is granted, the repository"
@@ -103,9 +105,9 @@ def _read(body: bytes) -> tuple[str, str]:
 
 
 def _plain(text: str) -> str:
-    """One line that can be logged."""
+    """One line that can be logged: without queries, which in addresses may be signatures."""
     printable = "".join(c if c.isprintable() else " " for c in text[: 4 * _TEXT_LIMIT])
-    return " ".join(printable.split())[:_TEXT_LIMIT]
+    return _QUERY.sub("?", " ".join(printable.split()))[:_TEXT_LIMIT]
 
 
 def _retry_at(value: str, now: datetime) -> datetime | None:

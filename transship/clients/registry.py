@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from transship.clients.answer import Answer
 from transship.clients.blob import BlobAnswer, continues
+from transship.clients.bounded import Bounded
 from transship.clients.egress import Guard
 from transship.clients.failures import failure
 from transship.clients.retries import Budget, Retries, persist
@@ -33,6 +34,9 @@ from transship.model.reference import DOCKER_HUB, Reference
 # Registries are asked to accept manifests of up to 4 MiB, and few accept more.
 # https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-manifests
 MANIFEST_LIMIT = 4 * 1024 * 1024
+
+# One for each registry, of which there are few.
+_BUDGETS = 64
 
 _ACCEPT = {"Accept": ", ".join(ACCEPTED)}
 
@@ -82,7 +86,7 @@ class RegistryClient:
         )
         self._observe = observe
         self._retries = retries or Retries()
-        self._budget = Budget()
+        self._budgets: Bounded[str, Budget] = Bounded(_BUDGETS)
         self._now = now
 
     def head(self, reference: Reference, *, deadline: Deadline) -> Head:
@@ -95,7 +99,7 @@ class RegistryClient:
                 answer.discard()
                 return media_type, _stated(answer, reference), parse_rate_limit(answer.headers)
 
-        media_type, digest, rate_limit = self._persist(look, deadline)
+        media_type, digest, rate_limit = self._persist(look, reference, deadline)
         if media_type not in ACCEPTED:
             raise InvalidManifest(
                 f"{reference}: the registry serves {media_type[:100]!r}; right is one of"
@@ -127,7 +131,7 @@ class RegistryClient:
                     rate_limit=parse_rate_limit(answer.headers),
                 )
 
-        return self._persist(fetch, deadline)
+        return self._persist(fetch, reference, deadline)
 
     def open_blob(
         self, reference: Reference, blob: Descriptor, *, offset: int, deadline: Deadline
@@ -152,15 +156,14 @@ class RegistryClient:
                 answer.close()
             return BlobAnswer(self._ask("GET", reference, path, {}, deadline), start=0, blob=blob)
 
-        return self._persist(begin, deadline)
+        return self._persist(begin, reference, deadline)
 
     def close(self) -> None:
         self._transport.close()
 
-    def _persist(self, ask: Callable[[], T], deadline: Deadline) -> T:
-        return persist(
-            ask, retries=self._retries, budget=self._budget, deadline=deadline, now=self._now
-        )
+    def _persist(self, ask: Callable[[], T], reference: Reference, deadline: Deadline) -> T:
+        budget = self._budgets.get_or_add(reference.registry, Budget)
+        return persist(ask, retries=self._retries, budget=budget, deadline=deadline, now=self._now)
 
     def _ask(
         self,

@@ -12,7 +12,7 @@ from typing import TypeVar
 import stamina
 
 from transship.deadline import Deadline
-from transship.errors import RateLimited, RegistryUnavailable
+from transship.errors import PermanentError, RateLimited, RegistryUnavailable
 
 T = TypeVar("T")
 
@@ -35,9 +35,9 @@ class Retries:
 
 
 class Budget:
-    """Retries that all requests of a process share, so that an outage is not multiplied.
+    """Retries that all requests to a registry share, so that an outage is not multiplied.
 
-    As in gRPC's retry throttling: a retry takes one, a success gives back a tenth.
+    As in gRPC's retry throttling: a retry takes one, an answer gives back a tenth.
     https://github.com/grpc/proposal/blob/master/A6-client-retries.md#throttling-retry-attempts-and-hedged-rpcs
     """
 
@@ -86,7 +86,11 @@ def persist(
         wait_max=retries.longest_wait,
         wait_jitter=retries.jitter,
     )
-    answer = caller(wait, ask)
+    try:
+        answer = caller(wait, ask)
+    except PermanentError:
+        budget.give_back()  # a refusal is an answer
+        raise
     budget.give_back()
     return answer
 

@@ -12,12 +12,14 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from urllib.parse import urlencode, urlsplit
+from http import HTTPStatus
+from urllib.parse import urlencode
 
 import msgspec
 
 from transship.clients.bounded import Bounded
 from transship.clients.challenge import Challenge, parse_challenges
+from transship.clients.egress import authority_of
 from transship.clients.failures import failure, is_artifact_registry
 from transship.clients.transport import Transport
 from transship.deadline import Deadline
@@ -46,8 +48,8 @@ class Login:
 
 
 class _Granted(msgspec.Struct):
-    token: str = ""
-    access_token: str = ""
+    token: str | None = None
+    access_token: str | None = None
     expires_in: float | None = None
 
 
@@ -168,18 +170,17 @@ class Tokens:
     def _fetch(
         self, registry: str, grant: _Grant, login: Login | None, deadline: Deadline
     ) -> tuple[str, float]:
-        realm = urlsplit(grant.realm)
-        realm_host = realm.hostname or ""
+        realm_host = authority_of(grant.realm)
         headers = {"Accept": "application/json"}
         if login is not None:
-            if login.realm_host not in (realm_host, realm.netloc):
+            if login.realm_host != realm_host:
                 raise _misdirected(registry, realm_host)
             headers["Authorization"] = login.basic
         # No redirect: a token service that moves is a question for a person.
         with self._transport.send(
             "GET", grant.url, headers, deadline=deadline, redirects=0
         ) as answer:
-            if answer.status != 200:  # noqa: PLR2004 - HTTP's OK
+            if answer.status != HTTPStatus.OK:
                 raise failure(
                     answer.status,
                     answer.headers,
@@ -198,7 +199,7 @@ def _granted(content: bytes, realm_host: str) -> tuple[str, float]:
         granted = msgspec.json.decode(content, type=_Granted)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RegistryUnavailable(f"{realm_host} answers with no token") from error
-    token = granted.token or granted.access_token
+    token = granted.token or granted.access_token or ""
     if not _BEARER.fullmatch(token):
         raise RegistryUnavailable(f"{realm_host} answers with no token that fits in a header")
     return token, max(granted.expires_in or 0.0, _SHORTEST_LIFE)

@@ -36,7 +36,8 @@ class Timeouts:
     """Seconds for a connection to be made, and for the next bytes to come."""
 
     connect: float = 5.0
-    read: float = 30.0
+    # A mirror that does not have a blob yet may fetch much of it before it sends the first byte.
+    read: float = 60.0
 
 
 class Transport:
@@ -77,7 +78,7 @@ class Transport:
             answer.discard()
             if left == 0:
                 break
-            url = urljoin(url, location)
+            url = _joined(url, location)
             if _origin(url) != home:
                 # Dropped for good: a later redirect home does not bring it back.
                 headers.pop("Authorization", None)
@@ -92,17 +93,16 @@ class Transport:
         headers: Mapping[str, str],
         deadline: Deadline,
     ) -> Answer:
-        failure: HTTPError | None = None
+        failure = RegistryUnavailable(f"there is no way to {_origin(url)}")
         for route in routes:
             try:
                 return self._send_along(route, method, url, headers, deadline)
             except (NewConnectionError, ConnectTimeoutError) as error:
-                failure = error
+                failure = unavailable(route.server_name, error)
             except HTTPError as error:
                 raise unavailable(route.server_name, error) from error
         self._guard.forget(routes[0])
-        assert failure is not None  # noqa: S101 - the guard gives at least one route
-        raise unavailable(routes[0].server_name, failure) from failure
+        raise failure
 
     def _send_along(
         self,
@@ -150,6 +150,13 @@ class Transport:
         with self._lock:
             for manager in self._pools.values():
                 manager.clear()
+
+
+def _joined(url: str, location: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError as error:
+        raise Refused("egress", f"{_origin(url)} redirects to no address: {error}") from error
 
 
 def _origin(url: str) -> str:
