@@ -134,6 +134,16 @@ locals {
 
   archive = coalesce(var.archive, "${path.module}/../build/transship.zip")
 
+  # Told apart by the lists themselves: a comparison of values that are known after apply would leave
+  # the whole environment out of the plan.
+  empty = [
+    for variable, list in {
+      TRANSSHIP_KEEP_WARM      = var.keep_warm
+      TRANSSHIP_PRIVATE_HOSTS  = var.private_hosts
+      TRANSSHIP_REGISTRY_HOSTS = var.registry_hosts
+    } : variable if length(list) == 0
+  ]
+
   settings = {
     # A minute before the platform ends the request, so that the outcome can still be published.
     TRANSSHIP_DEADLINE_SECONDS   = "480"
@@ -161,7 +171,7 @@ locals {
     TRANSSHIP_REDEPLOY_TOPIC  = google_pubsub_topic.topic["redeploy"].id
     TRANSSHIP_REGION          = var.region
     TRANSSHIP_REGISTRY_HOSTS  = join(",", var.registry_hosts)
-    TRANSSHIP_RUNTIME_ACCOUNT = google_service_account.runtime[sort(keys(local.targets))[0]].email
+    TRANSSHIP_RUNTIME_ACCOUNT = google_service_account.runtime[local.home].email
     TRANSSHIP_TICK_SECONDS    = tostring(60 * var.sweep_minutes)
     TRANSSHIP_UPSTREAM_RATE   = tostring(var.upstream.rate)
     TRANSSHIP_WARM_TOPIC      = google_pubsub_topic.topic["warm"].id
@@ -227,7 +237,7 @@ resource "google_cloudfunctions2_function" "function" {
     environment_variables = merge(
       # functions-framework starts four threads for each CPU, whatever the concurrency.
       { THREADS = tostring(each.value.concurrency) },
-      { for variable in each.value.environment : variable => local.settings[variable] if local.settings[variable] != "" },
+      { for variable in each.value.environment : variable => local.settings[variable] if !contains(local.empty, variable) },
     )
 
     dynamic "secret_environment_variables" {

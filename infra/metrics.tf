@@ -22,21 +22,15 @@ resource "google_logging_metric" "outcomes" {
   description = "Handled events by how they ended"
   filter      = "${local.from_functions} jsonPayload.type=~\"^dev\\.transship\\.\""
 
+  # The type alone: each value of a label is a series of its own, and a reason may be a sentence.
   label_extractors = {
-    reason = "EXTRACT(jsonPayload.reason)"
-    type   = "EXTRACT(jsonPayload.type)"
+    type = "EXTRACT(jsonPayload.type)"
   }
 
   metric_descriptor {
     metric_kind = "DELTA"
     value_type  = "INT64"
     unit        = "1"
-
-    labels {
-      key         = "reason"
-      value_type  = "STRING"
-      description = "Why, in one word"
-    }
 
     labels {
       key         = "type"

@@ -7,6 +7,8 @@ locals {
   targets = length(var.targets) > 0 ? var.targets : {
     (var.project) = { regions = [var.region], runtime_accounts = [], services = [] }
   }
+  # Whose runtime account a request gets that names none.
+  home           = contains(keys(local.targets), var.project) ? var.project : sort(keys(local.targets))[0]
   whole_projects = toset([for project, target in local.targets : project if length(target.services) == 0])
   services = merge([
     for project, target in local.targets : {

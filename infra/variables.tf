@@ -205,7 +205,8 @@ variable "targets" {
   description = <<-EOT
     The projects into which transship deploys, by id; empty means `project` itself, in `region`.
     With `services` (`REGION/SERVICE`) it may change exactly these existing services and create none; without, it may create and change any service of the project.
-    `runtime_accounts` are further e-mails that services may run as, beside the role-less one that this module makes.
+    `runtime_accounts` are further e-mails that services may run as, beside the role-less one that this module makes in each.
+    A request that names no `service_account` gets the role-less one of `project` where that is a target, else of the first target; in another target it has to name that project's.
   EOT
   type = map(object({
     regions          = list(string)

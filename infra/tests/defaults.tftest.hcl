@@ -30,6 +30,8 @@ run "pulls_are_logged" {
 }
 
 run "log_entries_become_hints" {
+  command = plan
+
   assert {
     condition     = google_pubsub_topic_iam_member.sink[0].member == google_logging_project_sink.hints[0].writer_identity
     error_message = "The sink may not publish, so its entries are dropped."
@@ -45,6 +47,8 @@ run "log_entries_become_hints" {
 }
 
 run "dead_letters_are_kept" {
+  command = plan
+
   assert {
     condition     = google_pubsub_subscription.dead_letter.topic == google_pubsub_topic.topic["dead-letter"].id
     error_message = "A dead-letter topic without a subscription forgets at once."
@@ -68,6 +72,8 @@ run "dead_letters_are_kept" {
 }
 
 run "subscriptions_wait_longer_than_functions_run" {
+  command = plan
+
   assert {
     condition     = alltrue([for topic, s in google_pubsub_subscription.push : s.ack_deadline_seconds > google_cloudfunctions2_function.function[local.subscriptions[topic]].service_config[0].timeout_seconds])
     error_message = "A message is redelivered while its function still runs."
@@ -88,6 +94,8 @@ run "subscriptions_wait_longer_than_functions_run" {
 }
 
 run "explicit_and_automatic_deploys_wait_apart" {
+  command = plan
+
   assert {
     condition     = google_pubsub_subscription.push["deploy"].topic != google_pubsub_subscription.push["redeploy"].topic
     error_message = "Backoff of automatic deploys would slow explicit ones."
@@ -99,6 +107,8 @@ run "explicit_and_automatic_deploys_wait_apart" {
 }
 
 run "pushes_arrive" {
+  command = plan
+
   assert {
     condition     = alltrue([for topic, s in google_pubsub_subscription.push : s.push_config[0].oidc_token[0].service_account_email == google_service_account.push.email])
     error_message = "A push carries no token, or another account's."
@@ -122,6 +132,8 @@ run "pushes_arrive" {
 }
 
 run "the_sweep_is_ticked" {
+  command = plan
+
   assert {
     condition     = jsondecode(base64decode(google_cloud_scheduler_job.sweep.pubsub_target[0].data)).kind == "sweep"
     error_message = "A tick without data is refused for ever."
@@ -133,6 +145,8 @@ run "the_sweep_is_ticked" {
 }
 
 run "functions_have_threads_for_their_requests" {
+  command = plan
+
   assert {
     condition     = alltrue([for f in google_cloudfunctions2_function.function : f.service_config[0].environment_variables["THREADS"] == tostring(f.service_config[0].max_instance_request_concurrency)])
     error_message = "Requests would wait for a thread."
@@ -148,6 +162,8 @@ run "functions_have_threads_for_their_requests" {
 }
 
 run "only_the_webhook_is_open" {
+  command = plan
+
   assert {
     condition     = google_cloud_run_v2_service_iam_member.public_webhook[0].name == google_cloudfunctions2_function.function["docker_hub_webhook"].name
     error_message = "Another function is open to everybody."
@@ -163,6 +179,8 @@ run "only_the_webhook_is_open" {
 }
 
 run "the_mirror_logs_in" {
+  command = plan
+
   assert {
     condition     = google_artifact_registry_repository.mirror["docker"].remote_repository_config[0].upstream_credentials[0].username_password_credentials[0].password_secret_version == "projects/sample-project/secrets/docker-hub-token/versions/latest"
     error_message = "The mirror pulls anonymously, or a new version of the secret would not reach it."
@@ -178,6 +196,8 @@ run "the_mirror_logs_in" {
 }
 
 run "the_mirrors_keep_what_they_have" {
+  command = plan
+
   assert {
     condition     = alltrue([for m in google_artifact_registry_repository.mirror : m.mode == "REMOTE_REPOSITORY" && length(m.cleanup_policies) == 0])
     error_message = "A cleanup policy could delete what a revision names."
@@ -193,6 +213,8 @@ run "the_mirrors_keep_what_they_have" {
 }
 
 run "functions_may_publish_where_they_have_to" {
+  command = plan
+
   assert {
     condition = toset(keys(google_pubsub_topic_iam_member.function)) == toset([
       "deploy_image/outcomes", "docker_hub_webhook/hints",
@@ -204,6 +226,8 @@ run "functions_may_publish_where_they_have_to" {
 }
 
 run "somebody_is_told" {
+  command = plan
+
   variables {
     alert_channels = ["projects/sample-project/notificationChannels/1"]
   }
@@ -223,5 +247,22 @@ run "somebody_is_told" {
   assert {
     condition     = length(jsondecode(google_monitoring_dashboard.transship.dashboard_json).mosaicLayout.tiles) == 6
     error_message = "The dashboard lacks a chart."
+  }
+}
+
+run "an_empty_list_is_not_set" {
+  command = plan
+
+  variables {
+    keep_warm = ["docker.io/library/nginx:1.27"]
+  }
+
+  assert {
+    condition     = google_cloudfunctions2_function.function["warm_mirror"].service_config[0].environment_variables["TRANSSHIP_KEEP_WARM"] == "docker.io/library/nginx:1.27"
+    error_message = "What is to be kept warm does not reach the warmer."
+  }
+  assert {
+    condition     = !contains(keys(google_cloudfunctions2_function.function["warm_mirror"].service_config[0].environment_variables), "TRANSSHIP_PRIVATE_HOSTS")
+    error_message = "An empty variable would be a difference in every plan."
   }
 }

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from tools.terraform import check, offline, readme, roles, rules
 from tools.terraform.bindings import Bindings
-from tools.terraform.configuration import Configuration
+from tools.terraform.configuration import Configuration, InvalidConfiguration
 from tools.terraform.schema import Schema
-from tools.terraform.wheel import provider_wheel
+from tools.terraform.wheel import WheelUnavailable, provider_wheel
 
 ROOT = Path(__file__).parents[2]
 INFRA = ROOT / "infra"
@@ -79,7 +79,11 @@ def main(arguments: list[str]) -> int:
     if command is None:
         print(__doc__, file=sys.stderr)
         return 2
-    return command()
+    try:
+        return command()
+    except (WheelUnavailable, offline.Unavailable, InvalidConfiguration) as error:
+        print(error, file=sys.stderr)
+        return 1
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 # One project owns the mirrors and runs the functions; the teams' projects are deployed into, and
 # another project only pulls. Cloud Run's agent of each gets reader on the mirrors and nothing more.
+# The API of Cloud Run has to be on in all of them, or the agent does not exist yet.
+# Requests name the project, and its runtime account as `service_account` (see the outputs).
 
 provider "google" {
   project = var.project
