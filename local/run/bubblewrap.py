@@ -51,6 +51,8 @@ class Bubblewrap:
         # --die-with-parent fires when the *thread* that started the container ends.
         self._spawner = ThreadPoolExecutor(1, "bubblewrap")
         log.info("containers reach their own network only, and nothing outside of it")
+        if os.geteuid() != 0:
+            log.warning("images that change their user need root, or a Docker or Podman engine")
 
     def start(self, launch: Launch) -> Contained:
         return self._spawner.submit(self._start, launch).result()

@@ -14,12 +14,13 @@ _PATH = re.compile(r"/v2/(?P<path>.+)/(?P<kind>manifests|blobs)/(?P<name>[^/]+)"
 
 
 class Shelf:
-    """Serves what was put on it under any repository; *refuse* answers everything with a status."""
+    """Serves what was put on it under any repository; *refuse* is a status for the next *times*."""
 
     def __init__(self) -> None:
         self.manifests: dict[str, tuple[str, bytes]] = {}
         self.blobs: dict[str, bytes] = {}
         self.refuse = 0
+        self.times = 1000
         self.requests: list[dict[str, str]] = []
         shelf = self
 
@@ -53,7 +54,8 @@ class Shelf:
         return f"{REPOSITORY}@{root.digest}"
 
     def answer(self, path: str) -> tuple[int, str, bytes]:
-        if self.refuse:
+        if self.refuse and self.times:
+            self.times -= 1
             return self.refuse, "application/json", b'{"errors":[{"code":"REFUSED"}]}'
         found = _PATH.fullmatch(path)
         if found is None:

@@ -21,7 +21,7 @@ from local.manifests import Image
 from local.run import Behaviour, CloudRun
 from local.run.bubblewrap import Bubblewrap
 from local.run.chroot import Chroot
-from local.run.containers import Runtime, account
+from local.run.containers import Log, Runtime, account
 from local.run.errors import RevisionFailed
 from local.run.runtimes import choose
 from tests.local.run_region import SUCCEEDED, Region, eventually, finished, region_of, status_of
@@ -255,7 +255,43 @@ def test_a_deaf_container_is_killed(region: Region, shelf: Shelf, cloud_run: Clo
     assert cloud_run.running() == set()
 
 
-def test_an_idle_container_is_stopped(shelf: Shelf, tmp_path: Path) -> None:
+def test_an_empty_dir_is_mounted(region: Region, shelf: Shelf) -> None:
+    command = "echo kept >/scratch/file; exec httpd -f -p 80 -h /scratch"
+    region.image = shelf.put(script(command))
+    asked = region.asked(volumes=[{"name": "scratch", "empty_dir": {}}])
+    asked.template.containers[0].volume_mounts = [
+        run_v2.VolumeMount(name="scratch", mount_path="/scratch")
+    ]
+    asked.template.containers[0].ports = [run_v2.ContainerPort(container_port=80)]
+    asked.invoker_iam_disabled = True
+    assert page(f"{region.create(asked).uri}/file") == "kept\n"
+
+
+def test_another_volume_is_refused(region: Region) -> None:
+    asked = region.asked(volumes=[{"name": "keys", "secret": {"secret": "key"}}])
+    asked.template.containers[0].volume_mounts = [
+        run_v2.VolumeMount(name="keys", mount_path="/keys")
+    ]
+    with pytest.raises(exceptions.MethodNotImplemented, match="volume keys"):
+        region.create(asked)
+
+
+def test_a_log_begins_again_before_it_is_large(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    path = tmp_path / "revision.log"
+    log = Log(path, os.fdopen(reading, "rb"))
+    with os.fdopen(writing, "wb") as pipe:
+        for _ in range(10):
+            pipe.write(b"x" * 2**20)
+    log.finish()
+    sizes = [file.stat().st_size for file in sorted(tmp_path.iterdir())]
+    assert len(sizes) == 2
+    assert max(sizes) < 5 * 2**20
+
+
+def test_an_idle_container_is_stopped_unless_it_is_a_minimum_instance(
+    shelf: Shelf, tmp_path: Path
+) -> None:
     with (
         CloudRun(
             root=tmp_path,
@@ -265,8 +301,9 @@ def test_an_idle_container_is_stopped(shelf: Shelf, tmp_path: Path) -> None:
         ) as cloud_run,
         region_of(cloud_run, shelf.put(static_site("idle"))) as region,
     ):
+        kept = region.create(region.asked(scaling={"min_instance_count": 1}))
         service = opened(region)
-        assert eventually(lambda: cloud_run.running() == set())
+        assert eventually(lambda: cloud_run.running() == {kept.latest_ready_revision})
         assert "idle" in page(service.uri)
 
 

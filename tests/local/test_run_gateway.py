@@ -28,7 +28,7 @@ from tests.local.run_shelf import Shelf
 
 _ECHO = b"""#!/bin/sh
 printf 'Content-Type: text/plain\\r\\n\\r\\n'
-echo "$REQUEST_METHOD $REQUEST_URI $HTTP_X_FORWARDED_FOR $HTTP_HOST $K_REVISION"
+echo "$REQUEST_METHOD $REQUEST_URI $HTTP_X_FORWARDED_FOR $HTTP_HOST $HTTP_CONNECTION $K_REVISION"
 cat
 """
 
@@ -167,6 +167,20 @@ def test_a_request_reaches_the_container_as_it_was_sent(service: run_v2.Service)
     assert first.split()[:3] == ["POST", "/cgi-bin/echo?a=%20b", "127.0.0.1"]
     assert first.split()[3] == service.uri.removeprefix("http://")
     assert echoed == body.decode()
+
+
+@pytest.mark.parametrize(
+    ("sent", "seen"),
+    [(b"Connection: keep-alive\r\n", b" close "), (b"Upgrade: websocket\r\n", b" Upgrade ")],
+)
+def test_a_connection_carries_one_request_or_an_upgrade(
+    service: run_v2.Service, sent: bytes, seen: bytes
+) -> None:
+    host, port = service.uri.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(b"GET /cgi-bin/echo HTTP/1.1\r\nHost: x\r\n" + sent + b"\r\n")
+        answer = b"".join(iter(lambda: connection.recv(4096), b""))
+    assert seen in answer
 
 
 @pytest.mark.parametrize("sent", [b"nonsense\r\n\r\n", b"GET / HTTP/2\r\n\r\n", b"\r\n\r\n"])

@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 from google.api_core import exceptions
 
+from local.clock import Clock
 from local.images import AMD64, ARM64, index, site, static_site
+from local.registry import DockerHub
 from local.run import Behaviour, CloudRun
 from local.run.layers import BadLayer, unpack
+from tests.fixtures import skopeo
 from tests.local.run_region import Region, region_of
 from tests.local.run_shelf import MIRROR, REPOSITORY, Shelf
 
@@ -116,6 +119,34 @@ def test_what_the_registry_answers_is_told(
     shelf.refuse = status
     with pytest.raises(error, match=text):
         region.create()
+
+
+def test_a_registry_that_fails_for_a_moment_is_asked_again(region: Region, shelf: Shelf) -> None:
+    region.image = shelf.put(static_site("again"))
+    shelf.refuse, shelf.times = 503, 2
+    assert region.create().latest_ready_revision
+
+
+def test_a_public_image_is_pulled_with_an_anonymous_token_and_through_redirects(
+    tmp_path: Path,
+) -> None:
+    skopeo.need_skopeo()
+    with DockerHub(tmp_path / "hub", Clock()) as hub:
+        hub.accounts["alice"] = "s3cret"
+        skopeo.push_image(
+            hub.address, "alice/site", "v1", static_site("public"), ("alice", "s3cret")
+        )
+        with (
+            CloudRun(
+                root=tmp_path / "run",
+                host_map=hub.hosts,
+                project_numbers={"sample-project": 1},
+                containers=False,
+            ) as cloud_run,
+            region_of(cloud_run, "docker.io/alice/site:v1") as region,
+        ):
+            revision = region.revisions.get_revision(name=region.create().latest_ready_revision)
+    assert revision.containers[0].image.startswith("docker.io/alice/site@sha256:")
 
 
 def test_content_that_is_not_what_its_digest_says_is_refused(region: Region, shelf: Shelf) -> None:
