@@ -45,6 +45,7 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     "deploy_image": ("OUTCOMES_TOPIC", "RUNTIME_ACCOUNT"),
     "refresh_services": ("OUTCOMES_TOPIC", "REDEPLOY_TOPIC"),
     "warm_mirror": ("OUTCOMES_TOPIC", "REDEPLOY_TOPIC", "WARM_TOPIC"),
+    "bury": ("OUTCOMES_TOPIC",),
     "docker_hub_webhook": ("HINTS_TOPIC", "WEBHOOK_SECRETS"),
     "forward_hints": ("HINTS_TOPIC", "OUTCOMES_TOPIC"),
 }
@@ -67,6 +68,7 @@ class Config:
     redeploy_topic: str
     hints_topic: str
     warm_topic: str
+    progress_topic: str
     ignored_principals: frozenset[str]
     webhook_secrets: tuple[str, ...] = field(repr=False)
     rules: Rules
@@ -99,6 +101,7 @@ class Config:
             redeploy_topic=read.optional("REDEPLOY_TOPIC", variables.topic),
             hints_topic=read.optional("HINTS_TOPIC", variables.topic),
             warm_topic=read.optional("WARM_TOPIC", variables.topic),
+            progress_topic=read.optional("PROGRESS_TOPIC", variables.topic),
             ignored_principals=frozenset(read.parsed("IGNORED_PRINCIPALS", variables.words, "")),
             webhook_secrets=read.parsed("WEBHOOK_SECRETS", variables.secrets, ""),
             rules=Rules(

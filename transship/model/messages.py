@@ -79,6 +79,9 @@ class DeployRequest(
     track: bool = True
     adopt: bool = False
     dry_run: bool = False
+    progress: Annotated[
+        bool, Meta(description="publish how far it is, where there is a topic for that")
+    ] = False
     only_if: OnlyIf | UnsetType = UNSET
     requested_at: Annotated[datetime, Meta(tz=True)] | UnsetType = UNSET
 
