@@ -23,8 +23,8 @@ READ_SIZE = 1024 * 1024
 _THREADS = 4
 _REPORT_SECONDS = 0.25
 
-# As in containers/image's docker/body_reader.go: a connection has to bring something.
-_PROGRESS = 1024 * 1024
+# After the manner of containers/image's docker/body_reader.go: a connection has to bring something.
+_PROGRESS = 64 * 1024
 _FRUITLESS = 3
 _CONNECTIONS = 1000
 

@@ -8,21 +8,24 @@ import dataclasses
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
 from local import images
+from local.clock import Clock
 from local.images import ARM64
-from local.registry import DockerHub
-from tests.fixtures.registries import ACCESS_TOKEN, ACCOUNT, Running
+from local.registry import BlobRedirect, DockerHub, Mirror, Upstream
+from local.registry.faults import Fault
+from tests.fixtures.registries import ACCESS_TOKEN, ACCOUNT, READER, Running
 from transship.clients.challenge import parse_challenges
 from transship.clients.egress import Guard
 from transship.clients.registry import RegistryClient
 from transship.clients.retries import Retries
 from transship.clients.tokens import Login
 from transship.deadline import Deadline
-from transship.errors import AccessDenied, ImageNotFound, RegistryUnavailable
+from transship.errors import AccessDenied, DigestMismatch, ImageNotFound, RegistryUnavailable
 from transship.model.digest import Digest
 from transship.model.manifest import ACCEPTED, Descriptor, Manifest, parse_manifest
 from transship.model.platform import CLOUD_RUN
@@ -241,6 +244,66 @@ class TestDockerRegistryAsProxy(DockerRegistryContract):
         # Release 2.8 answers 500 here, as if its upstream had failed: worth another try, then.
         with pytest.raises(RegistryUnavailable):
             subject.client.get_manifest(subject.reference(UNKNOWN), deadline=soon())
+
+
+@pytest.mark.parametrize("blob_redirect", BlobRedirect)
+def test_blobs_come_from_wherever_the_mirror_sends_us(
+    hub: DockerHub, tmp_path: Path, blob_redirect: BlobRedirect
+) -> None:
+    """The other host refuses a request that still has the access token."""
+    hub.push(REPOSITORY, "redirected", SITE)
+    with Mirror(tmp_path, Clock()) as mirror:
+        mirror.add_remote("docker", Upstream(hub.names.registry, hub.hosts, credentials=ACCOUNT))
+        mirror.readers.add(READER)
+        mirror.blob_redirect = blob_redirect
+        client = RegistryClient(
+            Guard(host_map=mirror.hosts), google_token=lambda: ACCESS_TOKEN, retries=AT_ONCE
+        )
+        name = f"{mirror.host}/{mirror.project}/docker/{REPOSITORY}@{SITE.digest}"
+        pulled = pull(client, parse_reference(name), CLOUD_RUN, deadline=soon())
+        client.close()
+    assert str(pulled.child) == SITE.child("linux/amd64").digest
+
+
+def test_a_stranger_to_the_mirror_is_told_what_to_grant(hub: DockerHub, tmp_path: Path) -> None:
+    with Mirror(tmp_path, Clock()) as mirror:
+        mirror.add_remote("docker", Upstream(hub.names.registry, hub.hosts))
+        client = RegistryClient(
+            Guard(host_map=mirror.hosts), google_token=lambda: ACCESS_TOKEN, retries=AT_ONCE
+        )
+        name = parse_reference(f"{mirror.host}/{mirror.project}/docker/{REPOSITORY}:site")
+        with pytest.raises(AccessDenied, match=r"roles/artifactregistry\.reader"):
+            client.get_manifest(name, deadline=soon())
+        client.close()
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [Fault(path="/blobs/|/artifacts-", cut_after=300_000), Fault(path="/v2/", reset=True, times=2)],
+)
+def test_the_hubs_faults_are_mended(hub: DockerHub, fault: Fault) -> None:
+    digest = hub.push(REPOSITORY, "mended", images.ballast(2, 2_000_000))
+    client = RegistryClient(Guard(host_map=hub.hosts), retries=AT_ONCE)
+    hub.faults.add(fault)
+    try:
+        reference = parse_reference(f"docker.io/{REPOSITORY}@{digest}")
+        assert pull(client, reference, CLOUD_RUN, deadline=soon()).blobs == 3
+    finally:
+        hub.faults.clear()
+        client.close()
+
+
+def test_what_the_hub_corrupts_never_counts(hub: DockerHub) -> None:
+    digest = hub.push(REPOSITORY, "corrupt", images.ballast(1, 100_000))
+    client = RegistryClient(Guard(host_map=hub.hosts), retries=AT_ONCE)
+    hub.faults.add(Fault(corrupt=True, path="sha256", method="GET"))
+    try:
+        reference = parse_reference(f"docker.io/{REPOSITORY}@{digest}")
+        with pytest.raises(DigestMismatch):
+            pull(client, reference, CLOUD_RUN, deadline=soon())
+    finally:
+        hub.faults.clear()
+        client.close()
 
 
 def test_the_hub_counts_pulls_and_not_heads(hub: DockerHub) -> None:

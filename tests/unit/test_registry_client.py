@@ -42,7 +42,7 @@ from transship.errors import (
     Refused,
     RegistryUnavailable,
 )
-from transship.model.manifest import OCI_MANIFEST
+from transship.model.manifest import OCI_MANIFEST, Descriptor
 from transship.model.ratelimit import RateLimit
 from transship.model.reference import parse_reference
 
@@ -511,6 +511,19 @@ def test_a_manifest_that_never_ends_meets_the_deadline() -> None:
         with pytest.raises(RegistryUnavailable, match="no time is left"):
             client.get_manifest(STATIC_SITE, deadline=Deadline.after(0.3))
         stop.set()
+
+
+def test_a_blob_is_not_read_after_the_deadline() -> None:
+    now = [0.0]
+    deadline = Deadline(at=10.0, clock=lambda: now[0])
+    contents = site()
+    layer = Descriptor(media_type="", digest=digest_of(b"layer"), size=5)
+    with scripted(contents) as registry:
+        client = client_of(registry)
+        with client.open_blob(STATIC_SITE, layer, offset=0, deadline=deadline) as blob:
+            now[0] = 11.0
+            with pytest.raises(RegistryUnavailable, match="no time is left"):
+                blob.read(5)
 
 
 def test_no_request_is_made_after_the_deadline() -> None:

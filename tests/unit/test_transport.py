@@ -185,6 +185,10 @@ class Several(Guard):
     """Has a dead address before a living one."""
 
     port: int
+    forgotten: str = ""
+
+    def forget(self, route: Route) -> None:
+        self.forgotten = route.server_name
 
     def to_known_host(self, url: str) -> tuple[Route, ...]:
         return tuple(
@@ -208,6 +212,18 @@ def test_the_next_address_is_tried_when_one_does_not_take_connections(site: Cont
         with transport.send("GET", url, {}, deadline=soon()) as answer:
             assert answer.status == 200
         transport.close()
+    assert guard.forgotten == ""
+
+
+def test_a_name_whose_addresses_all_fail_is_forgotten(site: Contents) -> None:
+    with scripted(site) as registry:
+        guard = Several()
+        guard.port = registry.port
+    transport = Transport(guard)
+    with pytest.raises(RegistryUnavailable, match="Connection refused"):
+        transport.send("GET", f"https://{HUB}/v2/", {}, deadline=soon())
+    transport.close()
+    assert guard.forgotten == HUB
 
 
 @pytest.fixture
