@@ -40,6 +40,7 @@ class Asked:
     path: str
     query: dict[str, list[str]]
     headers: dict[str, str]  # names in lower case
+    port: int  # the client's, which tells its connections apart
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +81,7 @@ class ScriptedRegistry:
                     path=parts.path,
                     query=parse_qs(parts.query),
                     headers={name.lower(): value for name, value in self.headers.items()},
+                    port=self.client_address[1],
                 )
                 registry.asked.append(asked)
                 self._send(registry.respond(asked))

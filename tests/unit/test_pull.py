@@ -133,6 +133,21 @@ def test_a_blob_that_is_named_twice_is_read_once() -> None:
     assert len(blobs_asked(registry)) == 3
 
 
+def test_a_pull_makes_few_connections_and_uses_them_again() -> None:
+    def respond(asked: Asked) -> Reply:
+        if "/blobs/" in asked.path and asked.host == HUB:
+            return Reply(status=307, headers=[("Location", f"https://{CDN}{asked.path}")])
+        return contents(asked)
+
+    contents = Contents()
+    contents.add_image([random_bytes(10_000, seed) for seed in range(20)], "latest")
+    with scripted(respond) as registry:
+        pulled_from(registry)
+    for host in (HUB, CDN):
+        ports = {asked.port for asked in registry.asked if asked.host == host}
+        assert len(ports) <= 4
+
+
 def test_an_empty_layer_is_a_layer() -> None:
     contents = Contents()
     contents.add_image([b""], "latest")
