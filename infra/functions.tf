@@ -10,7 +10,7 @@ locals {
       timeout_seconds = 540
       public          = false
       subscribes      = ["deploy", "redeploy"]
-      publishes       = ["outcomes"]
+      publishes       = ["outcomes", "progress"]
       secrets         = ["TRANSSHIP_UPSTREAM_CREDENTIALS"]
       environment = [
         "TRANSSHIP_DEADLINE_SECONDS",
@@ -22,6 +22,7 @@ locals {
         "TRANSSHIP_PLATFORM",
         "TRANSSHIP_POLICY",
         "TRANSSHIP_PRIVATE_HOSTS",
+        "TRANSSHIP_PROGRESS_TOPIC",
         "TRANSSHIP_PROJECT",
         "TRANSSHIP_REGION",
         "TRANSSHIP_REGISTRY_HOSTS",
@@ -166,6 +167,7 @@ locals {
       targets          = flatten([for project in sort(keys(local.targets)) : [for region in local.targets[project].regions : { project = project, region = region }]])
     })
     TRANSSHIP_PRIVATE_HOSTS   = join(",", var.private_hosts)
+    TRANSSHIP_PROGRESS_TOPIC  = google_pubsub_topic.topic["progress"].id
     TRANSSHIP_PROJECT         = var.project
     TRANSSHIP_QUOTA_FLOOR     = tostring(var.upstream.quota_floor)
     TRANSSHIP_REDEPLOY_TOPIC  = google_pubsub_topic.topic["redeploy"].id

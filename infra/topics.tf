@@ -4,6 +4,7 @@ locals {
     deploy      = "Deploy requests of people and programs"
     hints       = "It is time to look: audit log entries and webhooks"
     outcomes    = "One CloudEvent for each event that was handled"
+    progress    = "How far a deploy is, for whoever watches just now; nothing is kept"
     redeploy    = "Deploy requests made by a refresh"
     warm        = "Ticks of the sweep, its shards, and images to be pulled"
   }

@@ -96,3 +96,59 @@ run "the_virtual_repository_has_the_mirrors_of_its_location" {
     error_message = "A virtual repository and its upstreams have one location."
   }
 }
+
+run "every_grant_goes_to_the_one_who_works_with_it" {
+  variables {
+    hints = "eventarc"
+    targets = {
+      team-a-project = { regions = ["asia-northeast1"] }
+      team-b-project = {
+        regions          = ["asia-northeast1"]
+        runtime_accounts = ["web@team-b-project.iam.gserviceaccount.com"]
+        services         = ["asia-northeast1/web"]
+      }
+    }
+    policy         = { public = ["*"] }
+    upstream       = { credentials_secret = "transship-upstream-credentials" }
+    webhook_secret = "transship-webhook"
+  }
+
+  assert {
+    condition     = length(distinct([for a in google_service_account.function : a.member])) == length(local.functions)
+    error_message = "Two functions share an account."
+  }
+  assert {
+    condition = alltrue([
+      for m in concat(
+        values(google_project_iam_member.deployer), values(google_project_iam_member.publisher), values(google_project_iam_member.waiter),
+        values(google_cloud_run_v2_service_iam_member.deployer), values(google_cloud_run_v2_service_iam_member.publisher),
+        values(google_service_account_iam_member.runtime), values(google_service_account_iam_member.named),
+      ) : m.member == google_service_account.function["deploy"].member
+    ])
+    error_message = "Somebody else may deploy, or act as what is deployed."
+  }
+  assert {
+    condition     = alltrue([for key, m in google_artifact_registry_repository_iam_member.puller : m.member == google_service_account.function[split("/", key)[1]].member])
+    error_message = "Somebody else may pull."
+  }
+  assert {
+    condition     = alltrue([for key, m in google_project_iam_member.watcher : m.member == google_service_account.function[split("/", key)[1]].member])
+    error_message = "Somebody else may list services."
+  }
+  assert {
+    condition     = alltrue([for key, m in google_pubsub_topic_iam_member.function : m.member == google_service_account.function[local.functions[split("/", key)[0]].account].member])
+    error_message = "A function's account may publish where another function has to."
+  }
+  assert {
+    condition     = alltrue([for key, m in google_secret_manager_secret_iam_member.function : m.member == google_service_account.function[local.functions[split("/", key)[0]].account].member])
+    error_message = "A function's account may read another function's secret."
+  }
+  assert {
+    condition     = alltrue([for name, f in google_cloudfunctions2_function.function : f.service_config[0].service_account_email == google_service_account.function[local.functions[name].account].email])
+    error_message = "A function runs as another's account."
+  }
+  assert {
+    condition     = google_project_iam_member.build.member == google_service_account.build.member && alltrue([for f in google_cloudfunctions2_function.function : f.build_config[0].service_account == google_service_account.build.id])
+    error_message = "Functions are built by an account that may not, or that may do more."
+  }
+}
