@@ -54,9 +54,7 @@ def up(folder: Path, part: str | None) -> None:
     _obey_signals()
     terminal = Terminal(console())
     try:
-        with running(folder) as stack:
-            for sample in samples():
-                stack.stack.hub.push(sample.repository, sample.tag, sample.image)
+        with running(folder, shelf=samples()) as stack:
             _show(stack, terminal)
             _wait()
     except KeyboardInterrupt:

@@ -21,7 +21,7 @@ DEFAULT = Path(__file__).resolve().parent.parent / ".local"
 
 _LOCK = "lock"
 _ANNOUNCEMENT = "stack.json"
-_LEFT = ("hub", "mirror", "run", "log", _ANNOUNCEMENT)
+_LEFT = (_ANNOUNCEMENT, "hub", "mirror", "run", "log")
 # A reader holds the lock for an instant; a stack holds it for good.
 _PATIENCE, _PAUSE = 1.0, 0.02
 
@@ -70,7 +70,10 @@ def look(folder: Path) -> Announcement:
         with (folder / _LOCK).open(encoding="utf-8") as lock:
             if _taken(lock.fileno(), fcntl.LOCK_SH, patience=0):
                 raise NotHere(_absent(folder))
-            return Announcement(**_read(folder))
+            announced = Announcement(**_read(folder))
+            if not _lives(announced.pid):  # left by one that was killed; the next is clearing up
+                raise NotHere(_starting(folder))
+            return announced
     except FileNotFoundError:
         raise NotHere(_absent(folder)) from None
 
@@ -80,11 +83,25 @@ def _absent(folder: Path) -> str:
     return f"no stack runs in {folder}: start one by `python -m local{place}` in another terminal"
 
 
+def _starting(folder: Path) -> str:
+    return f"the stack in {folder} is just starting: try again in a moment"
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # somebody else's
+    return True
+
+
 def _read(folder: Path) -> dict[str, Any]:
     try:
         announced: dict[str, Any] = json.loads((folder / _ANNOUNCEMENT).read_text("utf-8"))
     except FileNotFoundError:
-        raise NotHere(f"the stack in {folder} is just starting: try again in a moment") from None
+        raise NotHere(_starting(folder)) from None
     return announced
 
 

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +10,7 @@ from pathlib import Path
 from local import home, world
 from local.control import Control
 from local.outcomes import Outcomes
+from local.samples import Sample
 from local.stack import Part, Stack
 from local.switches import Switches
 
@@ -23,8 +24,16 @@ class Running:
 
 
 @contextmanager
-def running(folder: Path, *, ready: Callable[[Part], None] = lambda _: None) -> Iterator[Running]:
-    """A stack in *folder* until the end of the block. Raises home.NotHere."""
+def running(
+    folder: Path,
+    *,
+    shelf: Iterable[Sample] = (),
+    ready: Callable[[Part], None] = lambda _: None,
+) -> Iterator[Running]:
+    """A stack in *folder* until the end of the block; *shelf* is on its Docker Hub from the start.
+
+    Raises home.NotHere.
+    """
     with ExitStack() as held:
         held.enter_context(home.claim(folder))
         held.enter_context(_logging_to(folder / "log" / "stack.log"))
@@ -42,6 +51,8 @@ def running(folder: Path, *, ready: Callable[[Part], None] = lambda _: None) -> 
                 "push_config": {"push_endpoint": f"{control.url}/outcomes"},
             }
         )
+        for sample in shelf:
+            stack.hub.push(sample.repository, sample.tag, sample.image)
         announcement = home.Announcement(
             pid=os.getpid(), control=control.url, env=environment(stack, folder)
         )

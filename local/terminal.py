@@ -101,7 +101,7 @@ def table(output: Console, columns: Sequence[str], rows: Sequence[Sequence[str]]
     """A table on a terminal; without one, a row a line and tabs between, for cut and awk."""
     if not output.is_terminal:
         for row in rows:
-            output.print("\t".join(row), soft_wrap=True)
+            output.file.write("\t".join(row) + "\n")  # print would make spaces of the tabs
         return
     shown = Table(box=None, pad_edge=False, header_style="dim")
     for column in columns:

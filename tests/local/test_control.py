@@ -1,0 +1,142 @@
+"""The verbs and the control server, over one running stack."""
+
+import json
+import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+
+import pytest
+
+from local import home
+from tests.local.command_line import Terminal, started
+
+pytestmark = pytest.mark.stack
+
+
+@pytest.fixture(scope="module")
+def terminal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
+    with started(tmp_path_factory.mktemp("control") / "stack") as terminal:
+        yield terminal
+
+
+def status_of(request: urllib.request.Request) -> int:
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as refused:
+        refused.close()
+        return refused.code
+
+
+def post(terminal: Terminal, path: str, body: bytes, **headers: str) -> int:
+    headers = {"Content-Type": "application/json", **headers}
+    control = home.look(terminal.folder).control
+    return status_of(urllib.request.Request(control + path, body, headers))
+
+
+def test_a_shell_takes_the_environment_as_it_is(terminal: Terminal) -> None:
+    script = f'{terminal.ok("env")}\nprintf %s "$TRANSSHIP_POLICY"'
+    shell = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
+    assert shell.stdout == home.look(terminal.folder).env["TRANSSHIP_POLICY"]
+    assert json.loads(shell.stdout)
+
+
+def test_a_message_is_published_and_its_outcome_printed(terminal: Terminal) -> None:
+    outcome = json.loads(terminal.ok("publish", "--wait", '{"image": "hello"}'))
+    assert outcome["type"] == "dev.transship.deployed.v1"
+    name, url, image, revision, access = terminal.ok("services").splitlines()[0].split("\t")
+    assert (name, access) == ("hello", "private")
+    assert url.startswith("http://127.0.0.1:")
+    assert "/library/hello@sha256:" in image
+    assert revision == outcome["data"]["revision"]
+
+
+def test_a_message_that_is_not_json_is_published_too_and_rejected(terminal: Terminal) -> None:
+    outcome = json.loads(terminal.ok("publish", "--wait", "{"))
+    assert outcome["type"] == "dev.transship.rejected.v1"
+    assert outcome in [json.loads(line) for line in terminal.ok("outcomes").splitlines()]
+
+
+def test_a_pushed_tag_moves_and_a_deleted_one_is_gone(terminal: Terminal) -> None:
+    terminal.ok("push", "somebody/site:1", "--text", "one")
+    before = terminal.ok("tags", "somebody/site")
+    terminal.ok("push", "somebody/site:1", "--text", "two")
+    assert terminal.ok("tags", "somebody/site") != before
+    terminal.ok("delete-tag", "somebody/site:1")
+    assert "has no" in terminal.run("tags", "somebody/site").stderr
+
+
+def test_a_part_that_is_down_is_up_again(terminal: Terminal) -> None:
+    hub = dict(
+        entry.split("=", 1)
+        for entry in home.look(terminal.folder).env["TRANSSHIP_LOCAL_HOSTS"].split(",")
+    )["registry-1.docker.io"]
+    ping = urllib.request.Request(f"{hub}/v2/")
+    terminal.ok("down", "hub")
+    with pytest.raises(urllib.error.URLError, match="refused"):
+        status_of(ping)
+    terminal.ok("up", "hub")
+    assert status_of(ping) == 401
+
+
+def test_an_outcome_waits_while_docker_hub_is_limited(terminal: Terminal) -> None:
+    terminal.ok("push", "somebody/limited", "--text", "x")
+    message = '{"image": "somebody/limited"}'
+    terminal.ok("limit", "on")
+    try:
+        waited = terminal.run("publish", "--wait", "--within", "2", message)
+        assert "no outcome within 2 s" in waited.stderr
+    finally:
+        terminal.ok("limit", "off")
+    terminal.ok("publish", "--wait", message)
+
+
+def test_the_clock_moves_as_far_as_it_is_told(terminal: Terminal) -> None:
+    before, after = (terminal.ok("clock", "advance", step).strip() for step in ("1s", "2d"))
+    assert after[:10] > before[:10]
+
+
+def test_the_log_of_a_function_is_its_json(terminal: Terminal) -> None:
+    terminal.ok("publish", "--wait", "{}")
+    entries = [json.loads(line) for line in terminal.ok("logs").splitlines()]
+    assert "event settled" in [entry["message"] for entry in entries]
+
+
+@pytest.mark.parametrize(
+    ("words", "right"),
+    [
+        (["clock", "advance", "1x"], "for example 1h"),
+        (["clock", "advance", "90d"], "at most 30 days"),
+        (["down", "hubb"], "right is one of hub, mirror, deploy_image"),
+        (["push", "UPPER", "--text", "x"], "for example dockersamples/static-site:latest"),
+        (["delete-tag", "somebody/nothing"], "has no tag latest"),
+        (["logs", "nothing"], "right is one of deploy_image"),
+    ],
+)
+def test_an_error_says_what_would_be_right(
+    terminal: Terminal, words: list[str], right: str
+) -> None:
+    result = terminal.run(*words)
+    assert result.exit_code in {1, 2}
+    assert right in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "headers", "status"),
+    [
+        ("/limit", b'{"on": "yes"}', {}, 400),
+        ("/limit", b"{}", {}, 400),
+        ("/limit", b"[]", {}, 400),
+        ("/limit", b"{", {}, 400),
+        ("/outcomes", b'{"message": {}}', {}, 400),
+        ("/nothing", b"{}", {}, 404),
+        ("/limit", b" " * 1024 * 1024 + b"{}", {}, 413),
+        ("/limit", b"{}", {"Content-Type": "text/plain"}, 415),  # what any web page may send
+        ("/limit", b"{}", {"Host": "rebound.example"}, 421),
+    ],
+)
+def test_the_control_server_refuses_what_is_not_for_it(
+    terminal: Terminal, path: str, body: bytes, headers: dict[str, str], status: int
+) -> None:
+    assert post(terminal, path, body, **headers) == status
