@@ -87,8 +87,8 @@ def test_topics_are_known_and_every_topic_with_work_is_heard(
 
     assert published <= topics
     assert heard <= topics | {"gcr"}
-    # Outcomes are for others; dead letters for a person.
-    assert topics - heard == {"dead-letter", "outcomes"}
+    # Outcomes and progress are for whoever listens; dead letters for a person.
+    assert topics - heard == {"dead-letter", "outcomes", "progress"}
 
 
 def test_every_variable_of_a_function_has_a_value_and_every_value_a_function(
@@ -157,6 +157,7 @@ WRITTEN = {
         '"runtime_accounts":["transship-runtime@sample-project.iam.gserviceaccount.com"],'
         '"targets":[{"project":"sample-project","region":"asia-northeast1"}]}'
     ),
+    "TRANSSHIP_PROGRESS_TOPIC": "projects/sample-project/topics/transship-progress",
     "TRANSSHIP_PROJECT": "sample-project",
     "TRANSSHIP_QUOTA_FLOOR": "20",
     "TRANSSHIP_REDEPLOY_TOPIC": "projects/sample-project/topics/transship-redeploy",
