@@ -115,7 +115,9 @@ def test_a_topic_that_a_function_is_told_of_is_one_it_may_publish_to(
         assert told - {"outcomes"} == set(function["publishes"]) - {"outcomes"}, name
 
 
-def test_every_entry_point_is_deployed_and_nothing_else_is(functions: dict[str, dict[str, Any]]) -> None:
+def test_every_entry_point_is_deployed_and_nothing_else_is(
+    functions: dict[str, dict[str, Any]],
+) -> None:
     tree = ast.parse((ROOT / "main.py").read_text())
     entry_points = {
         node.name
