@@ -1,0 +1,175 @@
+"""What is a message and what is none: the decoder, and the schema that others validate with."""
+
+import json
+from contextlib import suppress
+from typing import Any
+
+import jsonschema  # type: ignore[import-untyped]  # its stubs are a package of their own
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import UNSET, Struct
+
+from tools import schema
+from transship.errors import InvalidEvent
+from transship.model.messages import DeployRequest, decode_message, json_schema
+from transship.model.wire import MESSAGE_LIMIT
+
+DIGEST = f"sha256:{'0' * 64}"
+
+GOOD: list[dict[str, Any]] = [
+    {"image": "nginx"},
+    {"kind": "deploy", "image": "nginx:1.27"},
+    {
+        "image": "nginx",
+        "service": "web",
+        "project": "sample-project",
+        "region": "asia-northeast1",
+        "allow_unauthenticated": False,
+        "args": ["-v"],
+        "command": [],
+        "concurrency": 1000,
+        "cpu": 0.5,
+        "env_vars": {"A_1.b-c": ""},
+        "ingress": "internal",
+        "labels": {"team": "a"},
+        "max_instances": 1,
+        "memory": "512Mi",
+        "min_instances": 0,
+        "port": 65535,
+        "service_account": "a@b.iam.gserviceaccount.com",
+        "timeout": "5m",
+        "track": False,
+        "adopt": True,
+        "dry_run": True,
+        "requested_at": "2026-11-24T12:00:00Z",
+    },
+    {"image": "nginx", "update_env_vars": {"A": "1"}, "remove_env_vars": ["B"]},
+    {"image": "nginx", "cpu": "500m", "timeout": 300},
+    {"kind": "hold", "service": "web"},
+    {"kind": "skip", "service": "web", "digest": DIGEST},
+]
+
+# A message, and what the error says about it.
+BAD: list[tuple[Any, str]] = [
+    ({}, "missing required field `image`"),
+    ([], "got `array` - at `$`"),
+    ("nginx", "got `str` - at `$`"),
+    (None, "got `null` - at `$`"),
+    ({"image": None}, "Expected `str`, got `null` - at `$.image`"),
+    ({"image": ""}, "length >= 1 - at `$.image`"),
+    ({"image": "x" * 1025}, "length <= 1024 - at `$.image`"),
+    ({"image": "nginx", "port": 0}, ">= 1 - at `$.port`"),
+    ({"image": "nginx", "port": "80"}, "Expected `int`, got `str` - at `$.port`"),
+    ({"image": "nginx", "port": True}, "got `bool` - at `$.port`"),
+    ({"image": "nginx", "service": None}, "Expected `str`, got `null` - at `$.service`"),
+    ({"image": "nginx", "track": None}, "Expected `bool`, got `null` - at `$.track`"),
+    ({"image": "nginx", "track": "yes"}, "Expected `bool`, got `str` - at `$.track`"),
+    ({"image": "nginx", "ingress": "everybody"}, "'everybody' - at `$.ingress`"),
+    ({"image": "nginx", "env_vars": {"1A": "x"}}, "`$.env_vars`"),
+    ({"image": "nginx", "env_vars": {"A": 1}}, "Expected `str`, got `int` - at `$.env_vars[...]`"),
+    ({"image": "nginx", "env_vars": ["A=1"]}, "Expected `object`, got `array` - at `$.env_vars`"),
+    ({"image": "nginx", "labels": {"Team": "a"}}, "`$.labels`"),
+    ({"image": "nginx", "args": "-v"}, "Expected `array`, got `str` - at `$.args`"),
+    ({"image": "nginx", "max_instances": 0}, ">= 1 - at `$.max_instances`"),
+    ({"image": "nginx", "imag": "x"}, "unknown field `imag`; did you mean `image`?"),
+    ({"image": "nginx", "zzz": "x"}, "unknown field `zzz`"),
+    ({"kind": "remove", "service": "web"}, "unknown kind 'remove'; right is one of deploy, track"),
+    ({"kind": 5, "image": "nginx"}, "unknown kind 5"),
+    ({"kind": "hold"}, "missing required field `service`"),
+    ({"kind": "skip", "service": "web"}, "missing required field `digest`"),
+]
+
+# Right in structure, and wrong to the decoder alone: JSON Schema's "format" only annotates.
+WRONG_IN_MEANING = [
+    ({"image": "nginx", "requested_at": "yesterday"}, "`$.requested_at`"),
+    ({"image": "nginx", "requested_at": "2026-11-24T12:00:00"}, "timezone"),
+]
+
+
+def is_valid(document: Any) -> bool:
+    validator = jsonschema.Draft202012Validator(json_schema())
+    return bool(validator.is_valid(document))
+
+
+def refusal(document: Any) -> str:
+    with pytest.raises(InvalidEvent) as refused:
+        decode_message(json.dumps(document).encode())
+    return str(refused.value)
+
+
+@pytest.mark.parametrize("document", GOOD)
+def test_a_good_message_is_taken_by_the_decoder_and_by_the_schema(document: Any) -> None:
+    decode_message(json.dumps(document).encode())
+    assert is_valid(document)
+
+
+@pytest.mark.parametrize(("document", "says"), BAD)
+def test_a_bad_message_is_refused_by_both_and_the_error_names_the_field(
+    document: Any, says: str
+) -> None:
+    assert says in refusal(document)
+    assert not is_valid(document)
+
+
+@pytest.mark.parametrize(("document", "says"), WRONG_IN_MEANING)
+def test_a_time_must_be_one_and_have_a_zone(document: Any, says: str) -> None:
+    assert says in refusal(document)
+
+
+def test_what_is_absent_is_told_from_what_is_empty() -> None:
+    absent = decode_message(b'{"image": "nginx"}')
+    empty = decode_message(b'{"image": "nginx", "env_vars": {}, "args": []}')
+
+    assert isinstance(absent, DeployRequest)
+    assert isinstance(empty, DeployRequest)
+    assert (absent.env_vars, absent.args, absent.port) == (UNSET, UNSET, UNSET)
+    assert (empty.env_vars, empty.args) == ({}, [])
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"", "empty"),
+        (b" \n", "empty"),
+        (b"{nope", "not JSON"),
+        (b"\xff\xfe", "not JSON"),
+        (b'{"image": "\xc3\x28"}', "not JSON"),
+        (b"[" * 100_000, "not JSON"),
+        (b" " * (MESSAGE_LIMIT + 1), f"{MESSAGE_LIMIT + 1} bytes, over {MESSAGE_LIMIT}"),
+    ],
+)
+def test_what_is_not_json_is_refused(data: bytes, says: str) -> None:
+    with pytest.raises(InvalidEvent, match=says):
+        decode_message(data)
+
+
+def test_a_name_does_not_end_with_a_line_break() -> None:
+    assert "`$.env_vars`" in refusal({"image": "nginx", "env_vars": {"A\n": "1"}})
+
+
+@given(st.binary())
+def test_bytes_are_a_message_or_refused_and_nothing_else_happens(data: bytes) -> None:
+    with suppress(InvalidEvent):
+        assert isinstance(decode_message(data), Struct)
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=5,
+)
+
+
+@given(st.dictionaries(st.sampled_from(list(DeployRequest.__struct_fields__)), _JSON, max_size=4))
+def test_whatever_the_decoder_takes_the_schema_takes(fields: dict[str, Any]) -> None:
+    document = {**fields, "image": "nginx"}
+    try:
+        decode_message(json.dumps(document).encode())
+    except InvalidEvent:
+        return
+    assert is_valid(document)
+
+
+def test_the_committed_schema_is_what_the_types_say() -> None:
+    assert schema.main(["--check"]) == 0
