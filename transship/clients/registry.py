@@ -9,6 +9,9 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TypeVar
+from urllib.parse import urlencode
+
+import msgspec
 
 from transship.clients.answer import Answer
 from transship.clients.blob import BlobAnswer, continues
@@ -55,6 +58,13 @@ _EXPIRED = frozenset(
 )
 
 T = TypeVar("T")
+
+
+class _TagList(msgspec.Struct):
+    # Registries that have none say null.
+    tags: list[str] | None = None
+
+
 Observe = Callable[[str, RateLimit], None]
 
 
@@ -132,6 +142,25 @@ class RegistryClient:
                 )
 
         return self._persist(fetch, reference, deadline)
+
+    def tags(
+        self, reference: Reference, *, after: str, limit: int, deadline: Deadline
+    ) -> list[str]:
+        """Up to *limit* tags of *reference*'s repository that sort behind *after*; free of quota.
+
+        A registry may give fewer at a time than it is asked for: an empty list is the end.
+        """
+
+        def look() -> list[str]:
+            query = urlencode({"n": limit, **({"last": after} if after else {})})
+            with self._ask("GET", reference, f"tags/list?{query}", {}, deadline) as answer:
+                content = answer.document(MANIFEST_LIMIT)
+            try:
+                return msgspec.json.decode(content, type=_TagList).tags or []
+            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+                raise InvalidManifest(f"{reference.name}: not a list of tags: {error}") from error
+
+        return self._persist(look, deadline)
 
     def open_blob(
         self, reference: Reference, blob: Descriptor, *, offset: int, deadline: Deadline

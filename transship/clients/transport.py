@@ -59,9 +59,10 @@ class Transport:
         headers: Mapping[str, str],
         *,
         deadline: Deadline,
+        body: bytes | None = None,
         redirects: int = REDIRECT_LIMIT,
     ) -> Answer:
-        """The answer to a request without a body, after at most so many *redirects*.
+        """The answer to a request, after at most so many *redirects*, which get no body.
 
         With none allowed a redirect is itself the answer. The caller closes what it does not read.
         """
@@ -70,7 +71,8 @@ class Transport:
         home = _origin(url)
         routes = self._guard.to_known_host(url)
         for left in range(redirects, -1, -1):
-            answer = self._try_each(routes, method, url, headers, deadline)
+            answer = self._try_each(routes, method, url, headers, body, deadline=deadline)
+            body = None
             answer.is_redirected = left < redirects
             location = answer.headers.get("location")
             if answer.status not in REDIRECTS or location is None or redirects == 0:
@@ -91,12 +93,14 @@ class Transport:
         method: str,
         url: str,
         headers: Mapping[str, str],
+        body: bytes | None,
+        *,
         deadline: Deadline,
     ) -> Answer:
         failure = RegistryUnavailable(f"there is no way to {_origin(url)}")
         for route in routes:
             try:
-                return self._send_along(route, method, url, headers, deadline)
+                return self._send_along(route, method, url, headers, body, deadline=deadline)
             except (NewConnectionError, ConnectTimeoutError) as error:
                 failure = unavailable(route.server_name, error)
             except HTTPError as error:
@@ -110,6 +114,8 @@ class Transport:
         method: str,
         url: str,
         headers: Mapping[str, str],
+        body: bytes | None,
+        *,
         deadline: Deadline,
     ) -> Answer:
         left = deadline.remaining()
@@ -121,6 +127,7 @@ class Transport:
         response = pool.urlopen(
             method,
             _target(url),
+            body=body,
             headers={**headers, "Host": route.authority},
             timeout=urllib3.Timeout(
                 total=left, connect=self._timeouts.connect, read=self._timeouts.read
