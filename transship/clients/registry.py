@@ -160,7 +160,7 @@ class RegistryClient:
             except (msgspec.MsgspecError, UnicodeDecodeError) as error:
                 raise InvalidManifest(f"{reference.name}: not a list of tags: {error}") from error
 
-        return self._persist(look, deadline)
+        return self._persist(look, reference, deadline)
 
     def open_blob(
         self, reference: Reference, blob: Descriptor, *, offset: int, deadline: Deadline

@@ -9,7 +9,6 @@ import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 
 from google.api_core import exceptions
 from google.protobuf import duration_pb2
@@ -36,7 +35,6 @@ class Received:
     message_id: str
     data: bytes
     attributes: Mapping[str, str]
-    published_at: datetime
 
 
 class Subscriptions:
@@ -87,7 +85,6 @@ class Subscriptions:
                 message_id=each.message.message_id,
                 data=each.message.data,
                 attributes=dict(each.message.attributes),
-                published_at=each.message.publish_time,
             )
             for each in answer.received_messages
         ]
