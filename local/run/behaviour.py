@@ -14,16 +14,24 @@ from local.run.errors import ApiError
 When = Literal["before", "after"]
 
 
+def _already_set() -> threading.Event:
+    event = threading.Event()
+    event.set()
+    return event
+
+
 @dataclass(kw_only=True, slots=True)
 class Behaviour:
     """Where the live service's ways are unknown or vary, both can be had; times are in seconds."""
 
     operation_delay: float = 0.0
+    # Cleared, it holds every operation that has been accepted until it is set again.
+    operations_go: threading.Event = field(default_factory=_already_set)
     # Routes and traffic_statuses follow an operation's end by this much.
     traffic_delay: float = 0.0
     # AIP-154 asks for ABORTED; what v2 answers is not published.
     stale_etag: grpc.StatusCode = grpc.StatusCode.ABORTED
-    # An index was deployed: does the revision show the platform's child?  Users say so.
+    # An index was deployed: does the revision show the platform's child? Users say so.
     shows_child_digest: bool = True
     # False: an organisation policy (iam.allowedPolicyMemberDomains) refuses allUsers.
     public_allowed: bool = True
@@ -44,7 +52,7 @@ class Behaviour:
 class Fault:
     """Answer a call with *code*: before it did anything, or after, so that its answer is lost.
 
-    *action* runs at that point as well: a crash point.  None in *resource* or *principal* means
+    *action* runs at that point as well: a crash point. None in *resource* or *principal* means
     any.
     """
 

@@ -63,7 +63,7 @@ class Bubblewrap:
     def _start(self, launch: Launch) -> Contained:
         info_read, info_write = os.pipe()
         block_read, block_write = os.pipe()
-        # Root may hold several users and change between them.  One other user is all that a user
+        # Root may hold several users and change between them. One other user is all that a user
         # namespace made here can map, and all that such an image needs.
         own_users = os.geteuid() != 0 or launch.uid != 0
         argv = [*self._entering(launch, own_users), str(self._bwrap), *_ISOLATION]
@@ -90,7 +90,7 @@ class Bubblewrap:
         )
         os.close(info_write)
         os.close(block_read)
-        assert process.stdout is not None  # noqa: S101  for the type checker: it is a pipe
+        assert process.stdout is not None  # noqa: S101 - for the type checker: it is a pipe
         output = Log(launch.log, process.stdout)
         # Closing block_write lets the container begin: its network is open then, or it is dead.
         with (

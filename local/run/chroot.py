@@ -66,7 +66,7 @@ class Chroot:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )  # fmt: skip
-        assert process.stdout is not None  # noqa: S101  for the type checker: it is a pipe
+        assert process.stdout is not None  # noqa: S101 - for the type checker: it is a pipe
 
         def forget() -> None:
             holder.kill()
@@ -90,7 +90,7 @@ class Chroot:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
         )
-        assert holder.stdout is not None  # noqa: S101  for the type checker: it is a pipe
+        assert holder.stdout is not None  # noqa: S101 - for the type checker: it is a pipe
         with killed_on_error(holder), holder.stdout as started:
             report(started.fileno(), b"\n", _START_LIMIT)
         return holder

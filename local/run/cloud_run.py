@@ -42,7 +42,7 @@ def host_platform() -> str:
 class CloudRun:
     """One Cloud Run for all regions of the projects in *project_numbers*.
 
-    *host_map* gives the local base URL of each registry host.  With *containers* false nothing is
+    *host_map* gives the local base URL of each registry host. With *containers* false nothing is
     run: revisions become ready once their image was resolved, or, with *images* false too, at once.
     *runtime* defaults to the best that this machine offers.
     """

@@ -114,7 +114,7 @@ def _entry(rootfs: Path, database: str, name: str) -> list[str]:
     if path.is_file() and path.resolve().is_relative_to(rootfs.resolve()):
         for line in path.read_text(errors="replace").splitlines():
             fields = line.split(":")
-            if fields[0] == name and len(fields) > 3:  # noqa: PLR2004  name:password:id:more
+            if fields[0] == name and len(fields) > 3:  # noqa: PLR2004 - name:password:id:more
                 return fields
     raise unsupported(f"user {name!r}, which the image's /etc/{database} does not name")
 

@@ -1,11 +1,11 @@
 """Runs inside a container's network and hands out connections made there.
 
-A socket stays in the network it was made in, whoever holds it: no bytes are relayed.  It is started
+A socket stays in the network it was made in, whoever holds it: no bytes are relayed. It is started
 through nsenter as a program of its own, because a process with threads cannot change its namespaces
 and Python 3.11 has no os.setns.
 
-Standard input is one end of a socket pair.  A request is a port in two bytes; the answer is ``y``
-and the connection, or ``n``.  It ends when the other end is closed: nothing is left behind if the
+Standard input is one end of a socket pair. A request is a port in two bytes; the answer is ``y``
+and the connection, or ``n``. It ends when the other end is closed: nothing is left behind if the
 stack is killed.
 """
 

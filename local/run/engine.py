@@ -56,7 +56,7 @@ class Engine:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        assert process.stdout is not None  # noqa: S101  for the type checker: it is a pipe
+        assert process.stdout is not None  # noqa: S101 - for the type checker: it is a pipe
         container = Engined(self.name, name, process, guard, Log(launch.log, process.stdout))
         try:
             container.find_port(launch.port)
@@ -147,7 +147,7 @@ class Engined:
                 capture_output=True,
                 check=False,
             )
-        assert self._guard.stdin is not None  # noqa: S101  for the type checker: it is a pipe
+        assert self._guard.stdin is not None  # noqa: S101 - for the type checker: it is a pipe
         with contextlib.suppress(OSError):
             self._guard.stdin.close()
         for process in (self._guard, self._process):

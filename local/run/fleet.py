@@ -1,6 +1,6 @@
 """The services and revisions that exist: what a caller asked for, accepted or refused as one step.
 
-What follows from an accepted change is the reconciler's.  Fields marked "Output only" in
+What follows from an accepted change is the reconciler's. Fields marked "Output only" in
 google/cloud/run_v2/types/service.py are ignored on input.
 """
 

@@ -19,7 +19,7 @@ class BadLayer(Exception):
 
 
 def unpack(blob: IO[bytes], rootfs: Path) -> None:
-    """Apply one layer; a gzipped one is told by its content.  Device nodes are left out."""
+    """Apply one layer; a gzipped one is told by its content. Device nodes are left out."""
     mine: set[Path] = set()
     try:
         with tarfile.open(fileobj=blob, mode="r:*") as archive:

@@ -1,7 +1,7 @@
 """The messages of the Cloud Run Admin API v2, as the wire has them.
 
-proto-plus classes are for callers.  A server copies, merges by mask and compares whole messages,
-which the protobuf classes underneath do; they keep fields newer than the library as well.  They are
+proto-plus classes are for callers. A server copies, merges by mask and compares whole messages,
+which the protobuf classes underneath do; they keep fields newer than the library as well. They are
 made at run time, hence typed ``Any``.
 """
 

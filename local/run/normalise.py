@@ -1,6 +1,6 @@
 """What Cloud Run makes of what it is given: quantities in one form, every default written out.
 
-Whoever compares what was sent with what is stored meets this.  Normalising twice changes nothing,
+Whoever compares what was sent with what is stored meets this. Normalising twice changes nothing,
 so that read, modify, write does not cut a revision by itself.
 """
 
@@ -106,7 +106,7 @@ def _normalise_template(template: Any, default_account: str) -> None:
     if serving.ports or len(template.containers) == 1:
         _normalise_port(serving)
     if not template.max_instance_request_concurrency:
-        whole = cpu_millis(serving.resources.limits["cpu"]) >= 1000  # noqa: PLR2004  one vCPU
+        whole = cpu_millis(serving.resources.limits["cpu"]) >= 1000  # noqa: PLR2004 - one vCPU
         template.max_instance_request_concurrency = _CONCURRENCY if whole else 1
 
 

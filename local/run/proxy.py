@@ -4,6 +4,7 @@ A connection carries one request; the container is asked to close it, so that ev
 routed by itself.  https://cloud.google.com/run/docs/known-issues for the reserved paths.
 """
 
+import contextlib
 import html
 import logging
 import selectors
@@ -77,7 +78,9 @@ class Proxy:
             revision = self._choose(record, tag)
             timeout = revision.template.timeout.seconds
             with self._instances.connection(revision) as container:
-                container.sendall(_forwarded(request, caller) + request.rest)
+                # A container that hangs up at once is noticed when its answer is read.
+                with contextlib.suppress(ConnectionError):
+                    container.sendall(_forwarded(request, caller) + request.rest)
                 _pump(caller, container, timeout)
         except _Refused as refused:
             _answer(caller, refused.status, str(refused))
@@ -167,23 +170,46 @@ def _pump(caller: socket.socket, container: socket.socket, timeout: float) -> No
     container.settimeout(timeout)
     answered = False
     with selectors.DefaultSelector() as selector:
-        selector.register(caller, selectors.EVENT_READ, container)
-        selector.register(container, selectors.EVENT_READ, caller)
+        selector.register(caller, selectors.EVENT_READ)
+        selector.register(container, selectors.EVENT_READ)
         while ready := selector.select(timeout):
             for key, _ in ready:
-                source, target = key.fileobj, key.data
-                assert isinstance(source, socket.socket)  # noqa: S101  for the type checker
-                chunk = source.recv(_CHUNK)
-                if chunk:
-                    target.sendall(chunk)
-                    answered = answered or source is container
-                elif source is container:
+                if key.fileobj is caller:
+                    if not _passed_on(caller, container):
+                        selector.unregister(caller)
+                elif chunk := _received(container):
+                    caller.sendall(chunk)
+                    answered = True
+                elif answered:
                     return
                 else:
-                    selector.unregister(caller)
-                    container.shutdown(socket.SHUT_WR)
+                    raise _Refused(
+                        HTTPStatus.SERVICE_UNAVAILABLE,
+                        "The request failed because either the HTTP response was malformed or "
+                        "connection to the instance had an error.",
+                    )
     if not answered:
         raise _Refused(HTTPStatus.GATEWAY_TIMEOUT, "upstream request timeout")
+
+
+def _passed_on(caller: socket.socket, container: socket.socket) -> bool:
+    """Whether more may come; a container that hangs up may have answered already."""
+    chunk = caller.recv(_CHUNK)
+    try:
+        if chunk:
+            container.sendall(chunk)
+        else:
+            container.shutdown(socket.SHUT_WR)
+    except ConnectionError:
+        return False
+    return bool(chunk)
+
+
+def _received(container: socket.socket) -> bytes:
+    try:
+        return container.recv(_CHUNK)
+    except ConnectionError:
+        return b""
 
 
 def _answer(caller: socket.socket, status: HTTPStatus, text: str) -> None:

@@ -1,6 +1,6 @@
 """Bringing a service to what was accepted: import, start, probe, and only then move the traffic.
 
-If a revision fails, traffic stays where it was.  The rules are those in the docstring of
+If a revision fails, traffic stays where it was. The rules are those in the docstring of
 ``Service.reconciling`` in google/cloud/run_v2/types/service.py.
 """
 
@@ -33,6 +33,9 @@ from local.run.revision import Revision, show_log
 
 log = logging.getLogger(__name__)
 
+# How soon an operation that is held notices that everything is being stopped.
+_HELD_PAUSE = 0.05
+
 
 class Reconciler:
     """Without *images* and *instances* every revision becomes ready at once."""
@@ -60,7 +63,7 @@ class Reconciler:
         """Do what *change* needs; the service as it is then, or RevisionFailed."""
         record = change.record
         with record.working:
-            self._stopping.wait(self._behaviour.operation_delay)
+            self._pause()
             if record.deleting:
                 raise ApiError(
                     grpc.StatusCode.ABORTED, f"{record.service_id} was deleted meanwhile."
@@ -76,7 +79,7 @@ class Reconciler:
 
     def delete(self, record: Record) -> Any:
         with record.working:
-            self._stopping.wait(self._behaviour.operation_delay)
+            self._pause()
             self._addresses.close(record)
             if self._instances is not None:
                 self._instances.keep_only(record.message.name, frozenset)
@@ -85,7 +88,7 @@ class Reconciler:
 
     def delete_revision(self, record: Record, revision: Revision) -> Any:
         with record.working:
-            self._stopping.wait(self._behaviour.operation_delay)
+            self._pause()
             with self._fleet.lock:
                 if record.revisions.get(revision.name) is not revision:
                     raise not_found(revision.message.name)
@@ -95,6 +98,11 @@ class Reconciler:
                 revision.message.delete_time.CopyFrom(now())
             self._rest(record)
             return copied(revision.message)
+
+    def _pause(self) -> None:
+        self._stopping.wait(self._behaviour.operation_delay)
+        while not self._behaviour.operations_go.wait(_HELD_PAUSE) and not self._stopping.is_set():
+            continue
 
     def _bring_up(self, record: Record, revision: Revision) -> None:
         try:

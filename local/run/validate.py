@@ -170,13 +170,13 @@ def _check_limits(limits: Mapping[str, str], field: str) -> None:
 
 def _check_traffic(traffic: Any, service_id: str) -> None:
     field = "service.traffic"
-    if sum(target.percent for target in traffic) != 100:  # noqa: PLR2004  percent
+    if sum(target.percent for target in traffic) != 100:  # noqa: PLR2004 - percent
         raise invalid(field, "percentages must sum to 100")
     tags = [target.tag for target in traffic if target.tag]
     if len(set(tags)) != len(tags):
         raise invalid(field, "a tag is given twice")
     for target in traffic:
-        if not 0 <= target.percent <= 100:  # noqa: PLR2004  percent
+        if not 0 <= target.percent <= 100:  # noqa: PLR2004 - percent
             raise invalid(f"{field}.percent", f"{target.percent} is not between 0 and 100")
         if target.type_ == REVISION and not target.revision:
             raise invalid(f"{field}.revision", "is required for a target of type REVISION")

@@ -1,7 +1,7 @@
 """What Cloud Run's Admin API must do, whoever implements it.
 
 Over the real service: ``TRANSSHIP_LIVE_PROJECT=… TRANSSHIP_LIVE_REGION=… TRANSSHIP_LIVE_IMAGE=…
-pytest -m live tests/contract/test_cloud_run.py``.  The image, by digest, must listen on ``$PORT``.
+pytest -m live tests/contract/test_cloud_run.py``. The image, by digest, must listen on ``$PORT``.
 Every service that is made is deleted again.
 """
 

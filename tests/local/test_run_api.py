@@ -66,7 +66,7 @@ def test_an_operation_takes_its_time_and_the_service_says_so(
     region: Region, behaviour: Behaviour
 ) -> None:
     service = region.create()
-    behaviour.operation_delay = 0.3
+    behaviour.operations_go.clear()
     service.template.containers[0].image = "docker.io/library/nginx:1.28"
     operation = region.services.update_service(service=service)
     assert not operation.operation.done
@@ -75,6 +75,7 @@ def test_an_operation_takes_its_time_and_the_service_says_so(
     assert meanwhile.reconciling
     assert (meanwhile.generation, meanwhile.observed_generation) == (2, 1)
     assert meanwhile.latest_created_revision != meanwhile.latest_ready_revision
+    behaviour.operations_go.set()
     after = finished(operation)
     assert not after.reconciling
     assert (after.generation, after.observed_generation) == (2, 2)
@@ -392,10 +393,11 @@ def test_what_is_not_implemented_says_so(
 
 def test_a_service_being_deleted_takes_no_changes(region: Region, behaviour: Behaviour) -> None:
     service = region.create()
-    behaviour.operation_delay = 0.5
+    behaviour.operations_go.clear()
     operation = region.services.delete_service(name=service.name)
     with pytest.raises(exceptions.Aborted):
         region.set_variable(run_v2.Service(service, etag=""), "2")
+    behaviour.operations_go.set()
     assert finished(operation).delete_time
 
 

@@ -1,7 +1,5 @@
 """Containers that the local Cloud Run runs: their surroundings, their health and their end."""
 
-import contextlib
-import http.client
 import os
 import signal
 import subprocess
@@ -229,8 +227,7 @@ def test_a_container_that_died_is_replaced_at_the_next_request(
     )
     service = opened(region)
     assert status_of(service.uri) == 404
-    with contextlib.suppress(OSError, http.client.HTTPException):
-        page(f"{service.uri}/cgi-bin/die")
+    assert status_of(f"{service.uri}/cgi-bin/die") == 503
     assert eventually(lambda: status_of(service.uri) == 404)
 
 

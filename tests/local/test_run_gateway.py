@@ -234,7 +234,7 @@ def test_traffic_may_follow_an_operation_later(
     region: Region, service: run_v2.Service, cloud_run: CloudRun
 ) -> None:
     first = service.latest_ready_revision.rpartition("/")[2]
-    cloud_run.behaviour.traffic_delay = 0.5
+    cloud_run.behaviour.traffic_delay = 1.5
     updated = region.set_variable(service, "2")
     second = updated.latest_ready_revision.rpartition("/")[2]
     assert who_answers(service) == first
