@@ -70,4 +70,7 @@ def _image(body: bytes) -> Reference:
         push = msgspec.json.decode(body, type=_Push)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidEvent(f"the request is not a webhook of Docker Hub: {error}") from error
-    return parse_reference(f"{DOCKER_HUB}/{push.repository.repo_name}:{push.push_data.tag}")
+    image = parse_reference(f"{DOCKER_HUB}/{push.repository.repo_name}:{push.push_data.tag}")
+    if image.digest is not None:
+        raise InvalidEvent(f"{push.push_data.tag!r} is no tag - at `$.push_data.tag`")
+    return image

@@ -268,6 +268,7 @@ def test_a_hint_by_digest_names_no_tag() -> None:
         b"[]",
         b"[" * 100_000,
         b"{}",
+        b'{"image": "nginx"}',
         b'{"kind": "deploy", "image": "nginx"}',
         b'{"kind": "hint", "image": "no image"}',
         b'{"kind": "hint", "image": "nginx", "origin": "rumour"}',

@@ -8,13 +8,17 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import msgspec
+from google.api_core.retry import Retry
 from google.pubsub_v1 import PublisherClient, PubsubMessage
 
 from transship.clients.google_errors import translated
 from transship.model.outcome import Outcome, cloud_event
 
 _API = "pubsub.googleapis.com"
-_TIMEOUT = 30.0
+# The client's own retries go on for ten minutes, longer than a function may run; Eventarc waits for
+# ten seconds. Whoever gives up is called again by redelivery.
+_TIMEOUT = 8.0
+_RETRY = Retry(initial=0.1, maximum=1.0, timeout=_TIMEOUT)
 
 
 class Topics:
@@ -25,7 +29,9 @@ class Topics:
         """Returns the message's id; *topic* is ``projects/P/topics/T``."""
         message = PubsubMessage(data=data, attributes=attributes)
         with translated(f"publish to {topic}", api=_API, grant="roles/pubsub.publisher"):
-            answer = self._publisher.publish(topic=topic, messages=[message], timeout=_TIMEOUT)
+            answer = self._publisher.publish(
+                topic=topic, messages=[message], retry=_RETRY, timeout=_TIMEOUT
+            )
         return str(answer.message_ids[0])
 
 

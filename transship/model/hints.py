@@ -135,6 +135,9 @@ def hint_of(data: bytes, mirrors: Mirrors, ignored_principals: frozenset[str]) -
             return _of_audit_entry(entry, mirrors, ignored_principals)
         if "action" in document:
             return _of_gcr_message(msgspec.convert(document, type=_GcrMessage), mirrors)
+        if "kind" not in document:
+            # A deploy may leave it out, and would be taken for a hint.
+            raise InvalidEvent('the hint has no kind; right is "hint" - at `$.kind`')
         return _of_message(msgspec.convert(document, type=HintMessage), mirrors)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidEvent(f"the hint is not one we know: {error}") from error
