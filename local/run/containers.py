@@ -1,7 +1,7 @@
 """What a container is asked to be, and what a runtime must give: a process that can be dialled.
 
 Every container has a network of its own, so that two of them can listen on port 80 and ``$PORT`` is
-what the service says.  https://cloud.google.com/run/docs/container-contract
+what the service says. https://cloud.google.com/run/docs/container-contract
 """
 
 import socket

@@ -1,7 +1,7 @@
 """One request of the outside world: may it in, whose is it, and the bytes both ways.
 
 A connection carries one request; the container is asked to close it, so that every request is
-routed by itself.  https://cloud.google.com/run/docs/known-issues for the reserved paths.
+routed by itself. https://cloud.google.com/run/docs/known-issues for the reserved paths.
 """
 
 import contextlib
