@@ -53,6 +53,7 @@ class Reply:
     length: int | None = -1
     cut_after: int | None = None  # bytes of the body; then the connection ends
     hold: threading.Event | None = None  # waited for before the last byte
+    drip: threading.Event | None = None  # a byte now and then, until it is set
 
 
 Respond = Callable[[Asked], Reply]
@@ -106,10 +107,14 @@ class ScriptedRegistry:
                         self.wfile.flush()
                         reply.hold.wait(30)
                         self.wfile.write(reply.body[-1:])
+                    elif reply.drip is not None:
+                        while not reply.drip.wait(0.02):
+                            self.wfile.write(b"x")
+                            self.wfile.flush()
                     else:
                         self.wfile.write(reply.body[: reply.cut_after])
                     self.wfile.flush()
-                if reply.cut_after is not None or length is None:
+                if reply.cut_after is not None or reply.drip is not None or length is None:
                     self.close_connection = True
 
             def log_message(self, *_: object) -> None:

@@ -223,7 +223,16 @@ def test_a_private_host_may_be_in_the_private_network_but_not_on_this_machine() 
     private = frozenset({"registry.corp.internal"})
     url = "https://registry.corp.internal/v2/"
     assert guard("10.1.2.3", private=private).to_known_host(url)[0].address == "10.1.2.3"
-    for address in ("127.0.0.1", "169.254.169.254", "::1", "::", "fd00:ec2::254", "224.0.0.1"):
+    for address in (
+        "127.0.0.1",
+        "169.254.169.254",
+        "169.254.1.1",
+        "::1",
+        "::",
+        "fe80::1",
+        "fd00:ec2::254",
+        "224.0.0.1",
+    ):
         with pytest.raises(Refused):
             guard(address, private=private).to_known_host(url)
 

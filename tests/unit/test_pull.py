@@ -8,6 +8,7 @@ import pytest
 from tests.unit.scripted_registry import (
     CDN,
     CONFIG,
+    GZIPPED,
     HUB,
     LAYER,
     STATIC_SITE,
@@ -225,6 +226,14 @@ def test_a_missing_layer_fails_the_pull() -> None:
         pulled_from(registry)
 
 
+def test_an_announced_encoding_does_not_change_a_layers_bytes() -> None:
+    contents = Contents()
+    contents.add_image([GZIPPED], "latest")
+    reply = Reply(headers=[("Content-Encoding", "gzip")], body=GZIPPED)
+    with scripted(instead(contents, GZIPPED, lambda _: reply)) as registry:
+        assert pulled_from(registry).blobs == 2
+
+
 def test_a_corrupt_layer_is_a_mismatch() -> None:
     layer = random_bytes(2 * MIB)
     contents = Contents()
@@ -391,6 +400,20 @@ def test_the_deadline_ends_a_pull_that_hangs_in_the_middle_of_a_layer() -> None:
             pull(client, STATIC_SITE, CLOUD_RUN, deadline=Deadline.after(0.5))
         client.close()
         never.set()
+
+
+def test_the_deadline_ends_a_pull_whose_layer_drips() -> None:
+    """Each byte comes in time, so that no time-out of the socket ends it."""
+    layer = random_bytes(MIB)
+    stop = threading.Event()
+    contents = Contents()
+    contents.add_image([layer], "latest")
+    with scripted(instead(contents, layer, lambda _: Reply(body=layer, drip=stop))) as registry:
+        client = client_of(registry)
+        with pytest.raises(RegistryUnavailable, match="in the time given"):
+            pull(client, STATIC_SITE, CLOUD_RUN, deadline=Deadline.after(0.5))
+        client.close()
+        stop.set()
 
 
 def test_the_failure_of_one_layer_ends_the_others() -> None:

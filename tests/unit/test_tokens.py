@@ -12,6 +12,7 @@ import pytest
 
 from tests.unit.scripted_registry import (
     AUTH,
+    CDN,
     HUB,
     MIRROR,
     STATIC_SITE,
@@ -148,6 +149,19 @@ def test_a_token_service_that_redirects_is_not_followed() -> None:
     with scripted(hub) as registry, pytest.raises(RegistryUnavailable, match="302"):
         client_of(registry).head(STATIC_SITE, deadline=soon())
     assert "/elsewhere" not in registry.paths()
+
+
+def test_a_challenge_by_where_a_registry_redirects_to_is_not_answered() -> None:
+    hub = TokenHub()
+
+    def respond(asked: Asked) -> Reply:
+        if asked.host == HUB:
+            return Reply(status=307, headers=[("Location", f"https://{CDN}/x")])
+        return hub(asked)
+
+    with scripted(respond) as registry, pytest.raises(AccessDenied, match=CDN):
+        client_of(registry, logins={"docker.io": ALICE}).head(STATIC_SITE, deadline=soon())
+    assert asked_for_tokens(registry) == []
 
 
 def test_a_token_that_was_revoked_is_renewed_once() -> None:
