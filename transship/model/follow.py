@@ -7,13 +7,13 @@ that come later (version ranges, cooldown, windows, approval) are further facts 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated
 
 import msgspec
 
 from transship.errors import InvalidReference
 from transship.model.digest import Digest
 from transship.model.naming import ServiceName
+from transship.model.note import Aware, read_notes
 from transship.model.reason import Reason
 from transship.model.record import PREFIX, TRACKS_KEY, Record
 from transship.model.reference import Reference, parse_reference
@@ -25,8 +25,6 @@ AUTOMATIC_KEY = f"{PREFIX}automatic"
 WHY_KEY = f"{PREFIX}why"
 
 HOUR = timedelta(hours=1)
-
-Aware = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +41,8 @@ class Follower:
     index: Digest | None = None
     failed: bool = False
     pinned_traffic: bool = False
+    # Somebody else chose what runs, by its digest.
+    overridden: bool = False
     held: bool = False
     pinned: bool = False
     skipped: frozenset[str] = frozenset()
@@ -87,7 +87,7 @@ def follow(
         (follower.held, Reason.HELD),
         (follower.pinned, Reason.PINNED),
         (upstream.value in follower.skipped, Reason.SKIPPED),
-        (follower.pinned_traffic, Reason.OPERATOR_HOLD),
+        (follower.pinned_traffic or follower.overridden, Reason.OPERATOR_HOLD),
         (rules.paused, Reason.PAUSED),
         (this_hour >= rules.pace, Reason.PACED),
     )
@@ -113,12 +113,22 @@ def follower_of(
         index=record.index if record and known else None,
         failed=failed,
         pinned_traffic=pinned_traffic,
+        overridden=record is not None and is_overridden(record, image),
         held=HOLD_KEY in annotations,
         pinned=PIN_KEY in annotations,
-        skipped=frozenset(annotations.get(SKIP_KEY, "").split()),
+        skipped=frozenset(read_notes(annotations, SKIP_KEY)),
         automatic=automatic_times(annotations),
         moved_at=record.requested_at if record else None,
         why=annotations.get(WHY_KEY, ""),
+    )
+
+
+def is_overridden(record: Record, image: Reference | None) -> bool:
+    """Another image was deployed by hand, by its digest: most often an operator's rollback."""
+    return (
+        image is not None
+        and image.digest is not None
+        and image.digest not in (record.child, record.index)
     )
 
 

@@ -24,6 +24,7 @@ class Reason(StrEnum):
     NEW_IMAGE = "new_image", "nothing to clear: the service runs another digest now"
     NEW_SETTINGS = "new_settings", "nothing to clear: settings that the message names were changed"
     NEW_TRACKING = "new_tracking", "nothing to clear: what the service tracks was changed"
+    STEERED = "steered", "nothing to clear: how the service follows its tag was changed"
     NEW_ACCESS = "new_access", "nothing to clear: who may invoke the service was changed"
 
     # Nothing had to be done.
@@ -40,7 +41,8 @@ class Reason(StrEnum):
     SKIPPED = "skipped", "wait for the tag to move on, or publish a `release` message"
     OPERATOR_HOLD = (
         "operator_hold",
-        "traffic is pinned; `gcloud run services update-traffic SERVICE --to-latest` frees it",
+        "traffic is pinned, or another image was deployed by hand; `gcloud run services"
+        " update-traffic SERVICE --to-latest` ends the former, a `release` message the latter",
     )
     PAUSED = "paused", "set TRANSSHIP_PAUSED to false: automatic deploys are paused everywhere"
     PACED = "paced", "wait: the service had its automatic deploys of this hour; a later one follows"
