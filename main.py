@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import flask
 import functions_framework
 
-from handlers import boundary, forward, orders, refresh, warm, webhook
+from handlers import advance, boundary, forward, orders, refresh, warm, webhook
 from transship import logs, wiring
 from transship.config import Config
 from transship.deadline import Deadline
@@ -61,6 +61,22 @@ def warm_mirror(request: flask.Request) -> tuple[str, int]:
         return boundary.settle(
             request,
             lambda delivery: warm.handle(delivery, config=_config, parts=_clients.warm_parts()),
+            publish=_clients.publish_outcome,
+        )
+
+
+@functions_framework.http
+def advance_rollouts(request: flask.Request) -> tuple[str, int]:
+    """Topic transship-rollouts: Cloud Scheduler's ticks for revisions on trial."""
+    with logs.request_context(dict(request.headers), project=_config.project):
+        return boundary.settle(
+            request,
+            lambda delivery: advance.handle(
+                delivery,
+                fleet=_clients.fleet,
+                send=_clients.sender(_config.redeploy_topic),
+                deadline=Deadline.after(advance.SECONDS),
+            ),
             publish=_clients.publish_outcome,
         )
 

@@ -1,17 +1,20 @@
 """A message of the deploy and redeploy topics, given to whoever handles its kind."""
 
-from handlers import deploy, steer
+from handlers import deploy, steer, visitors
 from handlers.payloads import Delivery
 from transship.config import Config
 from transship.model.messages import DeployRequest, decode_message
 from transship.model.outcome import Outcome
 from transship.model.request import deploy_of
+from transship.model.steering import MOVING
 from transship.ports import Parts
 
 
-def handle(delivery: Delivery, *, config: Config, parts: Parts) -> Outcome:
+def handle(delivery: Delivery, *, config: Config, parts: Parts) -> Outcome | None:
     """Raises InvalidEvent, which names the field and what would be right."""
     message = decode_message(delivery.data)
+    if isinstance(message, MOVING):
+        return visitors.handle(message, delivery, config=config, parts=parts)
     if not isinstance(message, DeployRequest):
         return steer.handle(message, delivery, config=config, services=parts.services)
     request = deploy_of(

@@ -24,7 +24,7 @@ def handle(request: Steering, delivery: Delivery, *, config: Config, services: S
     tracks = _tracks(request, config)
     for attempt in stamina.retry_context(on=ServiceConflict, attempts=_ATTEMPTS, wait_max=2.0):
         with attempt:
-            current = _steerable(request, services.get(name), name, config)
+            current = steerable(request, services.get(name), name, config)
             marks = steer(request, current, tracks=tracks, at=delivery.published_at)
             if marks != Marks():
                 services.annotate(current, marks)
@@ -43,9 +43,10 @@ def handle(request: Steering, delivery: Delivery, *, config: Config, services: S
     )
 
 
-def _steerable(
+def steerable(
     request: Steering, current: Service | None, name: ServiceName, config: Config
 ) -> Service:
+    """Raises Refused where the service is missing or not ours."""
     if current is None:
         raise Refused("service", f"{name} does not exist; right is the name of a service")
     refuse_target(current.labels, current.annotations, is_function=current.is_function)

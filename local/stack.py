@@ -37,12 +37,28 @@ ROUTES = {
     world.DEPLOY: "deploy_image",
     world.REDEPLOY: "deploy_image",
     world.WARM: "warm_mirror",
+    world.ROLLOUTS: "advance_rollouts",
 }
-_THREADS = {"deploy_image": 8, "warm_mirror": 4}
-_ACCOUNTS = {"deploy_image": world.DEPLOYER, "warm_mirror": world.WARMER}
-# Every ten minutes of the movable clock.
-_SWEEP = Job(
-    name="transship-sweep", schedule="*/10 * * * *", topic=world.WARM, data=b'{"kind": "sweep"}'
+_THREADS = {"deploy_image": 8, "warm_mirror": 4, "advance_rollouts": 4}
+_ACCOUNTS = {
+    "deploy_image": world.DEPLOYER,
+    "warm_mirror": world.WARMER,
+    "advance_rollouts": world.REFRESHER,
+}
+# On the movable clock.
+_JOBS = (
+    Job(
+        name="transship-sweep",
+        schedule="*/10 * * * *",
+        topic=world.WARM,
+        data=b'{"kind": "sweep"}',
+    ),
+    Job(
+        name="transship-rollouts",
+        schedule="*/2 * * * *",
+        topic=world.ROLLOUTS,
+        data=b'{"kind": "tick"}',
+    ),
 )
 
 
@@ -199,7 +215,8 @@ class Stack:
             self.clock,
             lambda topic, data: publisher.publish(topic=topic, messages=[PubsubMessage(data=data)]),
         )
-        self.scheduler.add(_SWEEP)
+        for job in _JOBS:
+            self.scheduler.add(job)
         self.scheduler.start()
         self._running.callback(self.scheduler.stop)
 

@@ -4,14 +4,19 @@ Only what the cloud's records say is believed: the service's condition, its traf
 the cause that stands on each revision.
 """
 
+from dataclasses import replace
+
 from transship.model import report
+from transship.model.candidate import is_on_trial
 from transship.model.outcome import Outcome
 from transship.model.plan import CreateService, NewRevision, SetPublic, is_applied, standing
+from transship.model.quarantine import bad_of
 from transship.model.reason import Reason
 from transship.model.request import Deploy
 from transship.model.service import State
 from transship.ports import Access, CloudRun
 from transship.rollout import Landed, set_public, watch
+from transship.trial import move_on
 
 
 def conclude(deploy: Deploy, landed: Landed, cloud_run: CloudRun) -> Outcome:
@@ -22,11 +27,17 @@ def conclude(deploy: Deploy, landed: Landed, cloud_run: CloudRun) -> Outcome:
     if landed.kept is not None:
         return _kept(deploy, landed.kept, cloud_run)
     service = watch(deploy.service, landed, cloud_run)
+    if is_on_trial(service):
+        move_on(deploy.service, cloud_run, until="decided")
+        service = watch(deploy.service, replace(landed, seen=None), cloud_run)
     ours = is_applied(deploy, service)
     made = any(isinstance(change, CreateService | NewRevision) for change in landed.changes)
     if (made and not ours) or standing(deploy, service) is Reason.SUPERSEDED:
         # Overtaken while we watched: our revision still tells what became of it.
         return _kept(deploy, Reason.SUPERSEDED, cloud_run)
+    if bad := bad_of(service.annotations, deploy.event_id):
+        revision = cloud_run.services.revision(deploy.service, bad.revision)
+        return report.rejected_on_trial(deploy, service, bad, revision)
     if service.condition.state is State.FAILED:
         # Also where another event made the revision: this one asks for it, and it does not serve.
         revision = cloud_run.services.revision(deploy.service, service.latest_created)

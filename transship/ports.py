@@ -3,17 +3,25 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Protocol
 
 from transship.deadline import Deadline
+from transship.model.gate import Gate, Verdict
 from transship.model.marks import Marks
 from transship.model.naming import ServiceName
 from transship.model.plan import Found, Wanted
 from transship.model.reference import Reference
 from transship.model.service import Revision, Service
+from transship.model.traffic import Share
 from transship.resolve import Registry
 
 Sleep = Callable[[float], None]
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
 
 # Pulls an image (in the mirror, by digest) and proves every byte; the text is who resolved it.
 Prove = Callable[[Reference, str], Found]
@@ -25,6 +33,7 @@ class Services(Protocol):
     def get(self, name: ServiceName) -> Service | None: ...
     def create(self, wanted: Wanted) -> int: ...
     def replace(self, current: Service, wanted: Wanted) -> int: ...
+    def steer(self, current: Service, traffic: tuple[Share, ...], marks: Marks) -> int: ...
     def annotate(self, current: Service, marks: Marks) -> int: ...
 
 
@@ -40,6 +49,12 @@ class Access(Protocol):
     def set_public(self, name: ServiceName, *, public: bool) -> None: ...
 
 
+class Probe(Protocol):
+    """Looks at a revision by the URL of its tag, as often as the gate asks."""
+
+    def __call__(self, service: Service, uri: str, gate: Gate) -> Verdict: ...
+
+
 class ServicesAndRevisions(Services, Revisions, Protocol):
     """Both are one API's."""
 
@@ -50,8 +65,10 @@ class CloudRun:
 
     services: ServicesAndRevisions
     access: Access
+    probe: Probe
     deadline: Deadline
     sleep: Sleep = time.sleep
+    now: Callable[[], datetime] = _utc_now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,7 +55,8 @@ def region(text: str) -> str:
 
 def account(text: str) -> str:
     # Empty would mean the default compute account, which often may edit the whole project.
-    if not re.fullmatch(r"[a-z0-9.-]+@[a-z0-9.-]+", text):
+    # {project} stands for the project of the service.
+    if not re.fullmatch(r"[a-z0-9.-]+@[a-z0-9.-]+", text.replace("{project}", "p")):
         raise ValueError(f"{text!r} is wrong; right is a service account's e-mail address")
     return text
 

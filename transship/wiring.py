@@ -34,6 +34,7 @@ from transship.warm import warm
 if TYPE_CHECKING:
     from transship.clients.access import CloudRunAccess
     from transship.clients.artifacts import ArtifactRegistry
+    from transship.clients.probe import RunProbe
     from transship.clients.services import CloudRunServices
     from transship.clients.topics import Topics
 
@@ -101,6 +102,7 @@ class Clients:
             prove=partial(self._prove, deadline=deadline),
             services=self.services,
             access=self.access,
+            probe=self.probe,
             deadline=deadline,
         )
 
@@ -176,6 +178,24 @@ class Clients:
         from transship.clients.access import CloudRunAccess  # noqa: PLC0415 - loaded late
 
         return CloudRunAccess(self._run_services)
+
+    @cached_property
+    def probe(self) -> "RunProbe":
+        from transship.clients.probe import RunProbe  # noqa: PLC0415 - loaded late
+
+        return RunProbe(
+            identity=self._identity,
+            is_public=self.access.is_public,
+            is_local=bool(self._local.run),
+        )
+
+    def _identity(self, audience: str) -> str:
+        """A token that says who we are, for a service that not everybody may call."""
+        if self._local.account:
+            return self.google_token()
+        from transship.clients.google_token import identity_token  # noqa: PLC0415 - loaded late
+
+        return identity_token(audience)
 
     @cached_property
     def topics(self) -> "Topics":

@@ -1,6 +1,7 @@
 """What the Cloud Run Admin API v2 says, as the nouns that decisions are made from."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from google.cloud import run_v2
 
@@ -8,7 +9,8 @@ from transship.clients.run_template import settings_of
 from transship.errors import InvalidReference
 from transship.model.naming import parse_service_name
 from transship.model.reference import Reference, parse_reference
-from transship.model.service import Condition, Container, Revision, Service, Share, State
+from transship.model.service import Condition, Container, Revision, Service, State
+from transship.model.traffic import Share
 
 _REVISION = run_v2.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION
 _SUCCEEDED = run_v2.Condition.State.CONDITION_SUCCEEDED
@@ -51,7 +53,9 @@ def revision_of(said: run_v2.Revision) -> Revision:
 
 def condition_of(said: run_v2.Condition) -> Condition:
     state = {_SUCCEEDED: State.READY, _FAILED: State.FAILED}.get(said.state, State.WORKING)
-    return Condition(state=state, reason=_reason(said), message=said.message)
+    # proto-plus hands a Timestamp out as a datetime, which its annotations do not say.
+    since: Any = said.last_transition_time if "last_transition_time" in said else None
+    return Condition(state=state, reason=_reason(said), message=said.message, since=since)
 
 
 def _reason(said: run_v2.Condition) -> str:
@@ -84,6 +88,7 @@ def _shares(
             percent=share.percent,
             revision=_short(share.revision) if share.type_ == _REVISION else None,
             tag=share.tag,
+            uri=getattr(share, "uri", ""),
         )
         for share in said
     )

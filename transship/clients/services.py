@@ -20,6 +20,7 @@ from transship.model.naming import ServiceName
 from transship.model.plan import Wanted
 from transship.model.record import CAUSE_KEY, PREFIX
 from transship.model.service import CLIENT, Revision, Service
+from transship.model.traffic import Share
 
 _API = "run.googleapis.com"
 _READ_TIMEOUT = 10.0
@@ -73,6 +74,13 @@ class CloudRunServices:
         service = _document(current)
         mask = _write(service, wanted)
         return self._update(current, service, mask)
+
+    def steer(self, current: Service, traffic: tuple[Share, ...], marks: Marks) -> int:
+        """Set who gets which share, and what *current* says about it, in one write."""
+        service = _document(current)
+        service.traffic = [_target(share) for share in traffic]
+        _mark(service, marks)
+        return self._update(current, service, ["annotations", "labels", "traffic"])
 
     def annotate(self, current: Service, marks: Marks) -> int:
         """Change what *current* says about itself, without a new revision."""
@@ -134,9 +142,9 @@ def _document(current: Service) -> run_v2.Service:
 
 def _write(service: run_v2.Service, wanted: Wanted) -> list[str]:
     """Put *wanted* into *service*; returns the mask that covers all of it."""
-    # A name that is kept would be "Revision named ... with different configuration already
-    # exists": https://github.com/googleapis/google-cloud-python/issues/11870
-    service.template.revision = ""
+    # Set or cleared: a name that is kept would be "Revision named ... with different configuration
+    # already exists". https://github.com/googleapis/google-cloud-python/issues/11870
+    service.template.revision = wanted.revision
     serving_container(service).image = str(wanted.image.untagged())
     write_settings(service, wanted.settings)
     annotations = service.template.annotations
@@ -145,8 +153,27 @@ def _write(service: run_v2.Service, wanted: Wanted) -> list[str]:
     annotations.update(wanted.record.annotations())
     _mark(service, wanted.marks(service.labels))
     service.client = CLIENT
-    ingress = ["ingress"] if wanted.settings.ingress is not None else []
-    return ["annotations", "client", "labels", "template", *ingress]
+    mask = ["annotations", "client", "labels", "template"]
+    if wanted.settings.ingress is not None:
+        mask.append("ingress")
+    if wanted.traffic is not None:
+        service.traffic = [_target(share) for share in wanted.traffic]
+        mask.append("traffic")
+    return mask
+
+
+def _target(share: Share) -> run_v2.TrafficTarget:
+    kind = run_v2.TrafficTargetAllocationType
+    return run_v2.TrafficTarget(
+        type_=(
+            kind.TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION
+            if share.revision
+            else kind.TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST
+        ),
+        revision=share.revision or "",
+        percent=share.percent,
+        tag=share.tag,
+    )
 
 
 def _mark(service: run_v2.Service, marks: Marks) -> None:

@@ -14,9 +14,11 @@ from transship.errors import InvalidReference
 from transship.model.digest import Digest
 from transship.model.naming import ServiceName
 from transship.model.note import Aware, read_notes
+from transship.model.quarantine import quarantined
 from transship.model.reason import Reason
 from transship.model.record import PREFIX, TRACKS_KEY, Record
 from transship.model.reference import Reference, parse_reference
+from transship.model.trial import trial_event
 
 HOLD_KEY = f"{PREFIX}hold"
 PIN_KEY = f"{PREFIX}pin"
@@ -32,7 +34,7 @@ class Follower:
     """A service that says it tracks a tag, as a list of services tells it.
 
     *image* is what the newest revision was asked to run. *automatic* are the times of its last
-    automatic deploys.
+    automatic deploys. *trial_of*: the event whose revision is on trial.
     """
 
     name: ServiceName
@@ -46,9 +48,11 @@ class Follower:
     held: bool = False
     pinned: bool = False
     skipped: frozenset[str] = frozenset()
+    quarantined: frozenset[str] = frozenset()
     automatic: tuple[datetime, ...] = ()
     moved_at: datetime | None = None
     why: str = ""
+    trial_of: str = ""
 
     @property
     def runs(self) -> Digest | None:
@@ -82,6 +86,7 @@ def follow(
     obstacles = (
         (follower.tracks is None, Reason.TRACKING_LOST),
         (not listed, Reason.UNLISTED_REGION),
+        (upstream.value in follower.quarantined, Reason.QUARANTINED),
         (follower.has(upstream) and follower.failed, Reason.FAILED_BEFORE),
         (follower.has(upstream), Reason.UP_TO_DATE),
         (follower.held, Reason.HELD),
@@ -117,9 +122,11 @@ def follower_of(
         held=HOLD_KEY in annotations,
         pinned=PIN_KEY in annotations,
         skipped=frozenset(read_notes(annotations, SKIP_KEY)),
+        quarantined=quarantined(annotations),
         automatic=automatic_times(annotations),
         moved_at=record.requested_at if record else None,
         why=annotations.get(WHY_KEY, ""),
+        trial_of=trial_event(annotations),
     )
 
 

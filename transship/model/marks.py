@@ -13,12 +13,18 @@ from transship.model.reference import Reference
 
 # On every service that tracks anything, so that one list finds them all.
 TRACKED_LABEL = "transship-tracked"
-_OWN_LABEL = re.compile(rf"transship-[0-9a-f]{{40}}|{TRACKED_LABEL}")
+# On every service that has a new revision on trial.
+ROLLOUT_LABEL = "transship-rollout"
+_TRACKING_LABEL = re.compile(rf"transship-[0-9a-f]{{40}}|{TRACKED_LABEL}")
 
 
 def is_own_label(key: str) -> bool:
-    """Bookkeeping, not a user's: neither shown to him nor kept when it no longer holds."""
-    return _OWN_LABEL.fullmatch(key) is not None
+    """Bookkeeping, not a user's."""
+    return key == ROLLOUT_LABEL or _is_tracking_label(key)
+
+
+def _is_tracking_label(key: str) -> bool:
+    return _TRACKING_LABEL.fullmatch(key) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,9 +35,22 @@ class Marks:
     labels: Mapping[str, str | None] = field(default_factory=dict)
 
 
+NO_MARKS = Marks()
+
+
+def merged(*marks: Marks) -> Marks:
+    """All of them at once; the later ones win."""
+    annotations: dict[str, str | None] = {}
+    labels: dict[str, str | None] = {}
+    for one in marks:
+        annotations.update(one.annotations)
+        labels.update(one.labels)
+    return Marks(annotations=annotations, labels=labels)
+
+
 def tracking_marks(tracks: Reference | None, labels: Iterable[str]) -> Marks:
     """*labels* are those that the service has: one for each repository that it tracks, no more."""
-    gone: dict[str, str | None] = dict.fromkeys(filter(is_own_label, labels))
+    gone: dict[str, str | None] = dict.fromkeys(filter(_is_tracking_label, labels))
     if tracks is None:
         return Marks(annotations={TRACKS_KEY: None, SCHEMA_KEY: SCHEMA}, labels=gone)
     return Marks(

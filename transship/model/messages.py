@@ -4,18 +4,23 @@ The fields of a deploy have the names of ``gcloud run deploy``'s flags. docs/mes
 generated from here.
 """
 
+import inspect
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from transship.model.gate import Gate
 from transship.model.steering import (
     STEERINGS,
+    AdvanceRequest,
+    ClearRequest,
     ExplainRequest,
     HoldRequest,
     PinRequest,
     ReleaseRequest,
+    RollbackRequest,
     SkipRequest,
     TrackRequest,
     UntrackRequest,
@@ -76,6 +81,9 @@ class DeployRequest(
     timeout: str | int | UnsetType = UNSET
     update_env_vars: dict[EnvName, str] | UnsetType = UNSET
 
+    strategy: Literal["immediate", "candidate"] | UnsetType = UNSET
+    probe: Gate | UnsetType = UNSET
+
     track: bool = True
     adopt: bool = False
     dry_run: bool = False
@@ -95,6 +103,9 @@ Message = (
     | SkipRequest
     | ReleaseRequest
     | ExplainRequest
+    | RollbackRequest
+    | ClearRequest
+    | AdvanceRequest
 )
 
 KINDS: dict[str, type[Struct]] = {"deploy": DeployRequest, **STEERINGS}
@@ -120,4 +131,13 @@ def json_schema() -> dict[str, Any]:
     schema = msgspec.json.encode(msgspec.json.schema(Message))
     # Python's `$` lets a trailing newline through and JSON Schema's does not know `\\Z`.
     document: dict[str, Any] = msgspec.json.decode(schema.replace(b"\\\\Z", b"$"))
-    return document
+    kinds = document["$defs"]
+    # What names no kind is a deploy.
+    kinds["DeployRequest"]["required"].remove("kind")
+    for kind in kinds.values():
+        kind["description"] = inspect.cleandoc(kind.get("description", ""))
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "A message to transship",
+        **document,
+    }

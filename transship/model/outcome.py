@@ -72,6 +72,24 @@ class Unchanged(Outcome, frozen=True, kw_only=True):
     clear: str = ""
 
 
+class RolledBack(Outcome, frozen=True, kw_only=True):
+    """A revision that had visitors turned out bad, or somebody said so; *serving* has them now.
+
+    *event_id* is that of the deploy, which has had its outcome; so this one's id is another.
+    """
+
+    type: ClassVar[str] = "dev.transship.rolled_back.v1"
+
+    child_digest: str = ""
+    revision: str = ""
+    serving: str = ""
+    by: str = ""
+
+    @property
+    def id(self) -> str:
+        return f"{self.event_id}.rolled_back"
+
+
 class Steered(Outcome, frozen=True, kw_only=True):
     """How a service follows its tag was said by a message of *kind*; no revision was made."""
 

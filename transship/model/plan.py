@@ -7,7 +7,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+import msgspec
+
 from transship.errors import Refused
+from transship.model.candidate import (
+    CANDIDATE,
+    ENDED,
+    IMMEDIATE,
+    STRATEGY_KEY,
+    begin,
+    is_on_trial,
+)
 from transship.model.digest import Digest
 from transship.model.follow import (
     AUTOMATIC_KEY,
@@ -17,7 +27,8 @@ from transship.model.follow import (
     follow,
     follower_of,
 )
-from transship.model.marks import TRACKED_LABEL, Marks, tracking_marks
+from transship.model.gate import PROBE_KEY, Gate
+from transship.model.marks import NO_MARKS, TRACKED_LABEL, Marks, merged, tracking_marks
 from transship.model.naming import ServiceName, tracking_label
 from transship.model.policy import refuse_target
 from transship.model.reason import Reason
@@ -26,6 +37,7 @@ from transship.model.reference import Reference
 from transship.model.request import Condition, Deploy
 from transship.model.service import CLIENT, Service, State
 from transship.model.settings import Settings, pairs
+from transship.model.traffic import TRAFFIC_KEY, Share, to_latest
 
 # Cloud Run gives a container this port to listen on when nobody says otherwise.
 # https://cloud.google.com/run/docs/container-contract#port
@@ -42,6 +54,12 @@ class Wanted:
     record: Record
     tracks: Reference | None
     automatic: tuple[datetime, ...] = ()
+    strategy: str | None = None
+    gate: Gate | None = None
+    # How it starts, where it does not get all visitors at once.
+    revision: str = ""
+    traffic: tuple[Share, ...] | None = None
+    also: Marks = NO_MARKS
 
     def marks(self, labels: Iterable[str]) -> Marks:
         """For a service that has *labels*."""
@@ -54,7 +72,11 @@ class Wanted:
             # It follows again.
             WHY_KEY: None,
         }
-        return replace(marks, annotations=annotations)
+        if self.strategy is not None:
+            annotations[STRATEGY_KEY] = self.strategy
+        if self.gate is not None:
+            annotations[PROBE_KEY] = msgspec.json.encode(self.gate).decode()
+        return merged(replace(marks, annotations=annotations), self.also)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,6 +214,8 @@ def want(deploy: Deploy, found: Found, mirrored: Reference, current: Service | N
         # Only a tag moves.
         tracks=deploy.image.unpinned() if deploy.track and deploy.image.tag else None,
         automatic=_automatic(deploy, current),
+        strategy=deploy.strategy,
+        gate=deploy.gate,
     )
 
 
@@ -234,12 +258,26 @@ def plan_deploy(
     if current is None:
         changes.append(CreateService(wanted=because(wanted, Reason.NEW_SERVICE)))
     elif reason := _new_revision(wanted, current):
-        changes.append(NewRevision(current=current, wanted=because(wanted, reason), reason=reason))
+        staged = _staged(deploy, because(wanted, reason), current)
+        changes.append(NewRevision(current=current, wanted=staged, reason=reason))
     elif annotating := _annotating(wanted, current):
         changes.append(annotating)
     if deploy.public is not None and deploy.public != bool(public):
         changes.append(SetPublic(service=wanted.service, public=deploy.public))
     return changes
+
+
+def _staged(deploy: Deploy, wanted: Wanted, current: Service) -> Wanted:
+    """How the new revision starts: on trial, or with all visitors at once."""
+    default = IMMEDIATE if deploy.only_if is None else CANDIDATE
+    strategy = deploy.strategy or current.annotations.get(STRATEGY_KEY, default)
+    trial = begin(current, event_id=deploy.event_id, now=deploy.requested_at)
+    if strategy == CANDIDATE and trial is not None:
+        return replace(wanted, revision=trial.revision, traffic=trial.traffic, also=trial.marks)
+    if TRAFFIC_KEY not in current.annotations:
+        return wanted
+    # A trial under way, or one that we have taken back, ends here.
+    return replace(wanted, traffic=to_latest(current.asked_traffic), also=ENDED)
 
 
 def _annotating(wanted: Wanted, current: Service) -> Annotate | None:
@@ -268,6 +306,9 @@ def because(wanted: Wanted, reason: Reason) -> Wanted:
 
 def _new_revision(wanted: Wanted, current: Service) -> Reason | None:
     if not runs_wanted(wanted, current) or current.condition.state is State.FAILED:
+        return Reason.NEW_IMAGE
+    if current.has_our_traffic and not is_on_trial(current):
+        # Asked for again by somebody who knows: a fresh revision, since the old one had its turn.
         return Reason.NEW_IMAGE
     if differing(wanted.settings, current):
         return Reason.NEW_SETTINGS

@@ -52,6 +52,10 @@ class Reason(StrEnum):
         "failed_before",
         "this digest never became ready here; move the tag on, or publish a `deploy` message",
     )
+    QUARANTINED = (
+        "quarantined",
+        "this digest turned out bad here; move the tag on, or publish a `clear` message",
+    )
     TRACKING_LOST = (
         "tracking_lost",
         "the annotations that say what is tracked are gone; publish a `track` message",

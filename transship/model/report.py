@@ -22,6 +22,7 @@ from transship.model.plan import (
     SetPublic,
     differing,
 )
+from transship.model.quarantine import Bad
 from transship.model.reason import Reason
 from transship.model.record import Record
 from transship.model.request import Deploy
@@ -90,6 +91,23 @@ def failed(deploy: Deploy, service: Service, revision: Revision | None) -> Faile
 
 def rejected(deploy: Deploy, error: PermanentError) -> Rejected:
     return Rejected(**about(deploy), **in_words(error))
+
+
+def rejected_on_trial(
+    deploy: Deploy, service: Service, bad: Bad, revision: Revision | None
+) -> Failed:
+    """Visitors never saw it, or no longer do; *bad* is what stands on the service about it."""
+    record = revision.record if revision else service.record
+    return Failed(
+        **about(deploy),
+        **_lineage(record),
+        reason=bad.reason,
+        revision=bad.revision,
+        condition=revision.condition.reason if revision else "",
+        message=bad.evidence,
+        log_url=revision.log_uri if revision else "",
+        serving=service.serving or "",
+    )
 
 
 def planned(deploy: Deploy, changes: Sequence[Change], resolved: Digest) -> Outcome:

@@ -11,6 +11,7 @@ from msgspec import UNSET, UnsetType
 from transship.errors import InvalidEvent, PermanentError
 from transship.model.digest import Digest
 from transship.model.follow import DEFAULT_RULES, Rules
+from transship.model.gate import Gate
 from transship.model.messages import DeployRequest
 from transship.model.mirror import Mirrors
 from transship.model.naming import ServiceName, default_service
@@ -53,6 +54,8 @@ class Deploy:
     track: bool = True
     adopt: bool = False
     dry_run: bool = False
+    strategy: str | None = None
+    gate: Gate | None = None
     only_if: Condition | None = None
     rules: Rules = DEFAULT_RULES
 
@@ -69,6 +72,9 @@ def deploy_of(
     rules: Rules = DEFAULT_RULES,
 ) -> Deploy:
     """The request that *message* makes; *project* and *region* where it names none.
+
+    *runtime_account* of a new service may say ``{project}``: organisations forbid accounts of
+    another project.
 
     Raises InvalidEvent, which names the field.
     """
@@ -99,13 +105,17 @@ def deploy_of(
         image=image,
         service=service,
         settings=_settings(message),
-        defaults=replace(NEW_SERVICE, service_account=runtime_account),
+        defaults=replace(
+            NEW_SERVICE, service_account=runtime_account.replace("{project}", service.project)
+        ),
         update_env_vars=_or(message.update_env_vars, {}),
         remove_env_vars=frozenset(_or(message.remove_env_vars, [])),
         public=_or(message.allow_unauthenticated, None),
         track=message.track,
         adopt=message.adopt,
         dry_run=message.dry_run,
+        strategy=_or(message.strategy, None),
+        gate=_or(message.probe, None),
         only_if=_condition(message, image),
         rules=rules,
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 from transship.errors import InvalidReference
@@ -10,11 +11,10 @@ from transship.model.naming import ServiceName
 from transship.model.record import SCHEMA_KEY, TRACKS_KEY, Record
 from transship.model.reference import Reference, parse_reference
 from transship.model.settings import Settings
+from transship.model.traffic import ALL, LATEST, TRAFFIC_KEY, Share, public_text
 
 # google.cloud.run.v2: Service.client, "arbitrary identifier for the API client".
 CLIENT = "transship"
-
-_ALL = 100
 
 
 class State(StrEnum):
@@ -30,15 +30,7 @@ class Condition:
     state: State
     reason: str = ""
     message: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Share:
-    """A part of the traffic; *revision* is the short name, None means the latest ready one."""
-
-    percent: int
-    revision: str | None = None
-    tag: str = ""
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +107,7 @@ class Service:
         return self.containers[0].image if self.containers else None
 
     @property
-    def finished(self) -> bool:
+    def settled(self) -> bool:
         """Cloud Run has done with the newest generation, well or badly.
 
         Of one that failed, *observed_generation* stays at the last that served
@@ -123,27 +115,41 @@ class Service:
         """
         if self.reconciling or self.condition.state is State.WORKING:
             return False
-        if self.condition.state is State.FAILED:
-            return True
-        return self.observed_generation >= self.generation and (
-            self.is_pinned or self.serves_latest
+        failed = self.condition.state is State.FAILED
+        return failed or self.observed_generation >= self.generation
+
+    @property
+    def finished(self) -> bool:
+        """And the traffic is where it was asked to be."""
+        return self.settled and (
+            self.condition.state is State.FAILED
+            or self.is_pinned
+            or self.has_our_traffic
+            or self.serves_latest
         )
 
     @property
     def is_pinned(self) -> bool:
-        """New revisions would get no traffic, because somebody said so."""
-        return not any(
-            share.revision is None and share.percent == _ALL
-            for share in self.asked_traffic or (Share(percent=_ALL),)
-        )
+        """New revisions would get no traffic, because an operator said so; not because we did."""
+        public = public_text(self.asked_traffic) or f"{LATEST}={ALL}"
+        return public not in {f"{LATEST}={ALL}", self.annotations.get(TRAFFIC_KEY)}
+
+    @property
+    def has_our_traffic(self) -> bool:
+        """It is not all at the latest revision, and we have set it so: on trial, or taken back."""
+        recorded = self.annotations.get(TRAFFIC_KEY)
+        return recorded is not None and recorded == public_text(self.asked_traffic)
+
+    @property
+    def serving(self) -> str | None:
+        """The revision that has all of the public share, as it really is; None where none has."""
+        everything = [share for share in self.traffic if share.percent == ALL]
+        return (everything[0].revision or self.latest_ready or None) if everything else None
 
     @property
     def serves_latest(self) -> bool:
         """The public share really is at the newest revision: traffic read back, not as asked."""
-        return self.latest_ready == self.latest_created and any(
-            share.percent == _ALL and share.revision in (None, self.latest_created)
-            for share in self.traffic
-        )
+        return self.latest_ready == self.latest_created == self.serving
 
     def runs(self, *digests: Digest | None) -> bool:
         """The newest revision was asked to run one of *digests* (an index, or its child)."""

@@ -73,6 +73,29 @@ class ExplainRequest(Steering, frozen=True, kw_only=True, tag="explain"):
     reason: str
 
 
+class RollbackRequest(Steering, frozen=True, kw_only=True, tag="rollback"):
+    """Send all visitors to *revision*, by default the last one witnessed healthy, and quarantine
+    the digest that serves now.
+    """
+
+    revision: Annotated[str, Meta(max_length=63)] = ""
+
+
+class ClearRequest(Steering, frozen=True, kw_only=True, tag="clear"):
+    """Forget that *digest* turned out bad here, or all that did, and let the latest serve again."""
+
+    digest: Annotated[str, Meta(max_length=71)] = ""
+
+
+class AdvanceRequest(Steering, frozen=True, kw_only=True, tag="advance"):
+    """Ours: move on the trial that *event_id* began."""
+
+    event_id: str
+
+
+# Those that may move visitors; the others only annotate.
+MOVING = (RollbackRequest, ClearRequest, AdvanceRequest)
+
 STEERINGS: dict[str, type[Steering]] = {
     "track": TrackRequest,
     "untrack": UntrackRequest,
@@ -81,6 +104,9 @@ STEERINGS: dict[str, type[Steering]] = {
     "skip": SkipRequest,
     "release": ReleaseRequest,
     "explain": ExplainRequest,
+    "rollback": RollbackRequest,
+    "clear": ClearRequest,
+    "advance": AdvanceRequest,
 }
 
 

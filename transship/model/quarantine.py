@@ -1,0 +1,80 @@
+"""Digests that turned out bad on a service: not tried again until cleared, or the tag moves on.
+
+On the service, because a revision cannot be changed after it was made (google.cloud.run.v2 has no
+UpdateRevision). By the child's digest, with the index beside it, since a tag means either.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import msgspec
+from msgspec import Struct
+
+from transship.model.marks import Marks
+from transship.model.record import PREFIX
+from transship.model.service import Service
+
+QUARANTINE_KEY = f"{PREFIX}quarantine"
+
+# The oldest go first: a digest that a tag has left behind long ago does not come back.
+_KEPT = 10
+_EVIDENCE_LIMIT = 500
+
+
+class Bad(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    child: str
+    index: str = ""
+    revision: str = ""
+    reason: str
+    at: datetime
+    event_id: str = ""
+    evidence: str = ""
+
+
+def read_quarantine(annotations: Mapping[str, str]) -> tuple[Bad, ...]:
+    """What another hand broke is no quarantine."""
+    try:
+        return msgspec.json.decode(annotations.get(QUARANTINE_KEY, "[]"), type=tuple[Bad, ...])
+    except msgspec.DecodeError:
+        return ()
+
+
+def quarantined(annotations: Mapping[str, str]) -> frozenset[str]:
+    """The digests, of children and of indexes."""
+    bad = read_quarantine(annotations)
+    return frozenset({one.child for one in bad} | {one.index for one in bad if one.index})
+
+
+def bad_of(annotations: Mapping[str, str], event_id: str) -> Bad | None:
+    """What became of the revision that the event made, if it turned out bad."""
+    return next((bad for bad in read_quarantine(annotations) if bad.event_id == event_id), None)
+
+
+def quarantine_marks(service: Service, *, reason: str, evidence: str, at: datetime) -> Marks:
+    """What the newest revision of *service* runs is bad."""
+    record = service.record
+    if record is None:
+        return Marks()
+    bad = Bad(
+        event_id=record.cause,
+        child=record.child.value,
+        index=record.index.value if record.index else "",
+        revision=service.latest_created,
+        reason=reason,
+        at=at,
+        evidence=evidence[:_EVIDENCE_LIMIT],
+    )
+    before = [one for one in read_quarantine(service.annotations) if one.child != bad.child]
+    kept = msgspec.json.encode([*before, bad][-_KEPT:]).decode()
+    return Marks(annotations={QUARANTINE_KEY: kept})
+
+
+def clear_marks(annotations: Mapping[str, str], digest: str) -> Marks:
+    """Without *digest*, a child's or an index's; empty for all."""
+    left = [
+        bad
+        for bad in read_quarantine(annotations)
+        if digest and digest not in (bad.child, bad.index)
+    ]
+    text = msgspec.json.encode(left).decode() if left else None
+    return Marks(annotations={QUARANTINE_KEY: text})

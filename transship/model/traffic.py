@@ -1,0 +1,64 @@
+"""Who gets which share of a service's requests, and whether that is as somebody set it by hand.
+
+https://docs.cloud.google.com/run/docs/rollouts-rollbacks-traffic-migration. A revision tag gives a
+revision a URL of its own; tag and service name have at most 46 characters together
+(https://github.com/firebase/firebase-tools/issues/6137).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from transship.model.record import PREFIX
+
+# What we set last, as `public_text` writes it: traffic that is neither this nor LATEST 100 is an
+# operator's.
+TRAFFIC_KEY = f"{PREFIX}traffic"
+
+ALL = 100
+# While a rollout is under way: the candidate, and the revision that it is to replace.
+NEXT_TAG, PREVIOUS_TAG = "next", "prev"
+OWN_TAGS = frozenset({NEXT_TAG, PREVIOUS_TAG})
+
+LATEST = "LATEST"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """A part of the traffic; *revision* is the short name, None means the latest ready one.
+
+    *uri* is where *tag* is reached; only what is true has one.
+    """
+
+    percent: int
+    revision: str | None = None
+    tag: str = ""
+    uri: str = ""
+
+
+def public_text(shares: Iterable[Share]) -> str:
+    """The shares that are more than nothing, in an order of its own.
+
+    >>> public_text([Share(percent=100), Share(percent=0, revision="web-1", tag="mine")])
+    'LATEST=100'
+    """
+    public = [share for share in shares if share.percent]
+    return ",".join(sorted(f"{share.revision or LATEST}={share.percent}" for share in public))
+
+
+def to_latest(shares: Iterable[Share]) -> tuple[Share, ...]:
+    """Everything to the latest ready revision; users' tags stay where they are."""
+    return (Share(percent=ALL), *users_tags(shares))
+
+
+def to_revision(revision: str, shares: Iterable[Share], *ours: Share) -> tuple[Share, ...]:
+    """Everything to *revision*; *ours* are our own tags, users' stay where they are."""
+    return (Share(percent=ALL, revision=revision), *ours, *users_tags(shares))
+
+
+def users_tags(shares: Iterable[Share]) -> tuple[Share, ...]:
+    """Each as a target of its own, that gets no share."""
+    return tuple(
+        Share(percent=0, revision=share.revision, tag=share.tag)
+        for share in shares
+        if share.tag and share.tag not in OWN_TAGS
+    )

@@ -1,0 +1,35 @@
+"""The rollout in progress, as it stands on the service."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+from transship.model.record import PREFIX
+
+ROLLOUT_KEY = f"{PREFIX}rollout"
+
+
+class Trial(Struct, frozen=True, kw_only=True):
+    """*revision* is on trial, *previous* serves or served; *since* is when the phase began."""
+
+    revision: str
+    previous: str
+    event_id: str
+    phase: Literal["gate", "watch"]
+    since: datetime
+
+
+def trial_in(annotations: Mapping[str, str]) -> Trial | None:
+    """None where there is none, or where another hand broke it."""
+    try:
+        return msgspec.json.decode(annotations[ROLLOUT_KEY], type=Trial)
+    except (KeyError, msgspec.DecodeError):
+        return None
+
+
+def trial_event(annotations: Mapping[str, str]) -> str:
+    trial = trial_in(annotations)
+    return trial.event_id if trial else ""
