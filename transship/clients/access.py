@@ -39,9 +39,8 @@ class CloudRunAccess:
         if public:
             policy.bindings.append(policy_pb2.Binding(role=_INVOKER, members=[_EVERYBODY]))
         else:
-            for binding in policy.bindings:
-                if binding.role == _INVOKER and _EVERYBODY in binding.members:
-                    binding.members.remove(_EVERYBODY)
+            for binding in filter(_lets_everybody, policy.bindings):
+                binding.members.remove(_EVERYBODY)
             kept = [binding for binding in policy.bindings if binding.members]
             del policy.bindings[:]
             policy.bindings.extend(kept)
@@ -63,9 +62,13 @@ class CloudRunAccess:
 
 
 def _is_public(policy: policy_pb2.Policy) -> bool:
-    return any(
+    return any(map(_lets_everybody, policy.bindings))
+
+
+def _lets_everybody(binding: policy_pb2.Binding) -> bool:
+    """Without a condition: one with a condition is somebody's own arrangement."""
+    return (
         binding.role == _INVOKER
         and _EVERYBODY in binding.members
         and not binding.HasField("condition")
-        for binding in policy.bindings
     )
