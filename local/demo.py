@@ -18,7 +18,7 @@ from local.running import Running, running
 from local.samples import BROKEN, HELLO, Sample, samples, static_site
 from local.stack import Part
 from local.terminal import Terminal, short, size, this_command
-from local.watch import NoOutcome, Watch
+from local.watch import NoOutcome, Watch, caused_by
 
 _DEPLOYED = "dev.transship.deployed.v1"
 _OUTCOME_WITHIN = 60.0
@@ -107,7 +107,7 @@ class Demo:
         self._terminal.say("(the line to Docker Hub is slowed down, so that it can be seen)", "dim")
         self._running.stack.hub.faults.add(_LINE)
         try:
-            outcome = watch.outcome(event_id, self._terminal, within=_OUTCOME_WITHIN)
+            outcome = watch.outcome(caused_by(event_id), self._terminal, within=_OUTCOME_WITHIN)
         finally:
             self._running.stack.hub.faults.clear()
         _check_deployed(outcome)
@@ -157,7 +157,8 @@ class Demo:
     def _repeat(self, site: Sample, first: Heard) -> None:
         self._terminal.step("The same message again")
         watch = Watch(self._running, site)
-        outcome = watch.outcome(self._publish_again(), self._terminal, within=_OUTCOME_WITHIN)
+        wanted = caused_by(self._publish_again())
+        outcome = watch.outcome(wanted, self._terminal, within=_OUTCOME_WITHIN)
         _check_deployed(outcome)
         before, after = first.data["revision"], outcome.data["revision"]
         if outcome.data["changed"] or after != before:
@@ -174,7 +175,8 @@ class Demo:
         digest = self._running.stack.hub.push(moved.repository, moved.tag, moved.image)
         self._terminal.done(f"{moved.repository}:{moved.tag} moved", short(digest))
         watch = Watch(self._running, moved)
-        outcome = watch.outcome(self._publish_again(), self._terminal, within=_OUTCOME_WITHIN)
+        wanted = caused_by(self._publish_again())
+        outcome = watch.outcome(wanted, self._terminal, within=_OUTCOME_WITHIN)
         _check_deployed(outcome)
         if outcome.data["revision"] == first.data["revision"]:
             raise StepFailed("The tag moved and the service still runs its old revision.")

@@ -1,6 +1,7 @@
 """The functions' logs: JSON lines, read while they are written."""
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 # Said by the line's place, or of use to Cloud Logging only.
 _UNSHOWN = {"message", "severity", "logging.googleapis.com/labels", "logging.googleapis.com/trace"}
 _TAIL = 64 * 1024
+_DIGEST = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
 
 
 class Logbook:
@@ -53,12 +55,15 @@ def readable(line: str) -> str:
     """
     >>> readable('{"severity": "INFO", "message": "image pulled", "blobs": 3}')
     'INFO image pulled blobs=3'
+
+    Digests are shortened; the file has them whole.
     """
     entry = parsed(line)
     if not entry:
         return line
     fields = " ".join(f"{key}={_text(value)}" for key, value in _shown(entry).items())
-    return f"{entry.get('severity', '')} {entry.get('message', '')} {fields}".strip()
+    text = f"{entry.get('severity', '')} {entry.get('message', '')} {fields}".strip()
+    return _DIGEST.sub(r"\1…", text)
 
 
 def _shown(entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -94,12 +94,11 @@ def outcomes(folder: Path, *, follow: bool) -> None:
     """Print the outcomes so far, a JSON object a line."""
     after = 0
     while True:
-        for each in _outcomes(folder, after=after, wait=_LONG_POLL if follow and after else 0):
+        for each in _outcomes(folder, after=after, wait=_LONG_POLL if follow else 0):
             after = each["number"]
             click.echo(json.dumps(each["outcome"]))
         if not follow:
             return
-        after = max(after, 0)
 
 
 @click.command

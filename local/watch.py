@@ -24,6 +24,10 @@ _PULLED = "image pulled"
 _DEFERRED = "event deferred"
 
 
+def caused_by(event_id: str) -> Callable[[Heard], bool]:
+    return lambda heard: heard.data.get("event_id") == event_id
+
+
 class NoOutcome(Exception):
     """The deadline passed."""
 
@@ -52,13 +56,15 @@ class Watch:
         self._stored = self._bytes_stored()
         self._heard = max((heard.number for heard in running.outcomes.after(0)), default=0)
 
-    def outcome(self, event_id: str, terminal: Terminal, *, within: float) -> Heard:
-        """Tell each milestone as it is reached, until the event's outcome. Raises NoOutcome."""
+    def outcome(
+        self, wanted: Callable[[Heard], bool], terminal: Terminal, *, within: float
+    ) -> Heard:
+        """Tell each milestone as it is reached, until the *wanted* outcome. Raises NoOutcome."""
         left = self._milestones()
         until = time.monotonic() + within
         with terminal.progress("from Docker Hub", self._missing()) as progress:
             while True:
-                outcome = self._outcome_of(event_id)
+                outcome = self._first(wanted)
                 self._read_log(terminal)
                 progress(self._bytes_stored() - self._stored)
                 left = [milestone for milestone in left if not self._told(milestone, terminal)]
@@ -66,7 +72,7 @@ class Watch:
                     terminal.done("the outcome is published", seconds=self._seconds())
                     return outcome
                 if time.monotonic() >= until:
-                    raise NoOutcome(f"no outcome of event {event_id} within {within:.0f} s")
+                    raise NoOutcome(f"No outcome was published within {within:.0f} s.")
                 time.sleep(_LOOK)
 
     def bytes_fetched(self) -> int:
@@ -133,11 +139,8 @@ class Watch:
             if entry.get("message") == _DEFERRED:
                 terminal.warn(f"deferred, to be redelivered: {entry.get('reason', '')}")
 
-    def _outcome_of(self, event_id: str) -> Heard | None:
-        for heard in self._running.outcomes.after(self._heard):
-            if heard.data.get("event_id") == event_id:
-                return heard
-        return None
+    def _first(self, wanted: Callable[[Heard], bool]) -> Heard | None:
+        return next(filter(wanted, self._running.outcomes.after(self._heard)), None)
 
     def _missing(self) -> int:
         """How many bytes of the image the mirror has yet to fetch."""
