@@ -12,7 +12,17 @@ from transship.model.policy import Ask, admit, admit_image, refuse_target
 from transship.model.reason import Reason
 from transship.model.reference import Reference, parse_reference
 from transship.model.service import Service
-from transship.model.steering import Steering, TrackRequest, place, steer
+from transship.model.steering import (
+    HoldRequest,
+    PinRequest,
+    SkipRequest,
+    Steering,
+    TrackRequest,
+    UntrackRequest,
+    is_overtaken,
+    place,
+    steer,
+)
 from transship.ports import Services
 
 _ATTEMPTS = 4
@@ -28,7 +38,13 @@ def handle(request: Steering, delivery: Delivery, *, config: Config, services: S
             marks = steer(request, current, tracks=tracks, at=delivery.published_at)
             if marks != Marks():
                 services.annotate(current, marks)
-    reason = Reason.UP_TO_DATE if marks == Marks() else Reason.NEW_TRACKING
+    if marks != Marks():
+        is_tracking = isinstance(request, TrackRequest | UntrackRequest)
+        reason = Reason.NEW_TRACKING if is_tracking else Reason.STEERED
+    elif is_overtaken(request, current, delivery.published_at):
+        reason = Reason.SUPERSEDED
+    else:
+        reason = Reason.UP_TO_DATE
     return Steered(
         event_id=delivery.event_id,
         image=str(tracks or current.tracks or ""),
@@ -50,6 +66,9 @@ def steerable(
     if current is None:
         raise Refused("service", f"{name} does not exist; right is the name of a service")
     refuse_target(current.labels, current.annotations, is_function=current.is_function)
+    must_track = isinstance(request, HoldRequest | PinRequest | SkipRequest)
+    if must_track and current.tracks is None:
+        raise Refused("service", f"{name} is not tracked; right is a `track` message first")
     if current.is_ours:
         return current
     if not isinstance(request, TrackRequest):

@@ -11,12 +11,17 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from transship.errors import InvalidEvent, InvalidReference
 from transship.model.digest import Digest
-from transship.model.follow import HOLD_KEY, PIN_KEY, SKIP_KEY, WHY_KEY
+from transship.model.follow import HOLD_KEY, PIN_KEY, SKIP_KEY, WHY_KEY, is_overridden
 from transship.model.marks import Marks, tracking_marks
 from transship.model.naming import ServiceName
-from transship.model.record import PREFIX
+from transship.model.note import Note, read_note, read_notes, write_notes
+from transship.model.record import INDEX_KEY, PREFIX, Record
 from transship.model.reference import Reference
 from transship.model.service import Service
+
+# Who asked to track the tag, and who ended holds, pins and skips last.
+TRACKED_KEY = f"{PREFIX}tracked"
+RELEASED_KEY = f"{PREFIX}released"
 
 # More digests than a tag has in the time that anybody remembers having skipped one.
 _SKIPPED_LIMIT = 20
@@ -64,7 +69,7 @@ class SkipRequest(Steering, frozen=True, kw_only=True, tag="skip"):
 
 
 class ReleaseRequest(Steering, frozen=True, kw_only=True, tag="release"):
-    """End hold, pin and skips."""
+    """End hold, pin and skips, and follow again where somebody has deployed another image."""
 
 
 class ExplainRequest(Steering, frozen=True, kw_only=True, tag="explain"):
@@ -131,7 +136,19 @@ def steer(request: Steering, current: Service, *, tracks: Reference | None, at: 
         if current.annotations.get(key) != value
     }
     labels = {key: value for key, value in marks.labels.items() if current.labels.get(key) != value}
+    if isinstance(request, TrackRequest) and (annotations or labels):
+        annotations[TRACKED_KEY] = str(_note(request, at))
     return Marks(annotations=annotations, labels=labels)
+
+
+def is_overtaken(request: Steering, current: Service, at: datetime) -> bool:
+    """A release that was published later has been here: messages come in any order."""
+    released = read_note(current.annotations, RELEASED_KEY)
+    return (
+        isinstance(request, HoldRequest | PinRequest | SkipRequest | ReleaseRequest)
+        and released is not None
+        and at < released.at
+    )
 
 
 def _marks(request: Steering, current: Service, *, tracks: Reference | None, at: datetime) -> Marks:
@@ -141,6 +158,8 @@ def _marks(request: Steering, current: Service, *, tracks: Reference | None, at:
         gone = [key for key in current.annotations if key.startswith(PREFIX)]
         labels = tracking_marks(None, current.labels).labels
         return Marks(annotations=dict.fromkeys(gone), labels=labels)
+    if is_overtaken(request, current, at):
+        return Marks()
     return Marks(annotations=_annotations(request, current, at))
 
 
@@ -148,27 +167,46 @@ def _annotations(request: Steering, current: Service, at: datetime) -> dict[str,
     match request:
         # Who held first stays on record; a redelivery changes nothing.
         case HoldRequest():
-            said = {HOLD_KEY: current.annotations.get(HOLD_KEY, _note(request, at))}
+            return {HOLD_KEY: current.annotations.get(HOLD_KEY, str(_note(request, at)))}
         case PinRequest():
-            said = {PIN_KEY: current.annotations.get(PIN_KEY, _note(request, at))}
+            return {PIN_KEY: current.annotations.get(PIN_KEY, str(_note(request, at)))}
         case SkipRequest():
-            said = {SKIP_KEY: _skipping(request.digest, current)}
-        case ExplainRequest():
+            return {SKIP_KEY: _skipping(request, current, at)}
+        case ReleaseRequest():
+            return _releasing(request, current, at)
+        case ExplainRequest() if current.tracks is not None:
             return {WHY_KEY: request.reason or None}
         case _:
-            return dict.fromkeys((HOLD_KEY, PIN_KEY, SKIP_KEY, WHY_KEY))
-    return {**said}
+            # Untracked meanwhile: there is nothing to explain.
+            return {}
 
 
-def _note(request: Steering, at: datetime) -> str:
-    said = {"by": request.by, "at": at.isoformat(), "why": request.why}
-    return msgspec.json.encode({key: value for key, value in said.items() if value}).decode()
+def _note(request: Steering, at: datetime) -> Note:
+    return Note(at=at, by=request.by, why=request.why)
 
 
-def _skipping(digest: str, current: Service) -> str:
+def _skipping(request: SkipRequest, current: Service, at: datetime) -> str:
     try:
-        skipped = Digest(digest).value
+        skipped = Digest(request.digest).value
     except InvalidReference as error:
         raise InvalidEvent(f"{error} - at `$.digest`") from error
-    before = [one for one in current.annotations.get(SKIP_KEY, "").split() if one != skipped]
-    return " ".join([*before, skipped][-_SKIPPED_LIMIT:])
+    skips = read_notes(current.annotations, SKIP_KEY)
+    newest_last = {**skips, skipped: skips.get(skipped, _note(request, at))}
+    return write_notes(dict([*newest_last.items()][-_SKIPPED_LIMIT:]))
+
+
+def _releasing(request: ReleaseRequest, current: Service, at: datetime) -> dict[str, str | None]:
+    """What was asked for after *at* stays: that message has overtaken this one."""
+    annotations: dict[str, str | None] = {WHY_KEY: None, RELEASED_KEY: str(_note(request, at))}
+    for key in (HOLD_KEY, PIN_KEY):
+        note = read_note(current.annotations, key)
+        if note is None or note.at <= at:
+            annotations[key] = None
+    skips = read_notes(current.annotations, SKIP_KEY)
+    later = {digest: note for digest, note in skips.items() if note.at > at}
+    annotations[SKIP_KEY] = write_notes(later) if later else None
+    record = Record.read(current.annotations)
+    if record is not None and is_overridden(record, current.image):
+        # Forget what was deployed last: what runs now is where following starts from.
+        annotations[INDEX_KEY] = None
+    return annotations
