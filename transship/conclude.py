@@ -32,7 +32,7 @@ def conclude(deploy: Deploy, landed: Landed, cloud_run: CloudRun) -> Outcome:
         service = watch(deploy.service, replace(landed, seen=None), cloud_run)
     ours = is_applied(deploy, service)
     made = any(isinstance(change, CreateService | NewRevision) for change in landed.changes)
-    if (made and not ours) or standing(deploy, service) is Reason.SUPERSEDED:
+    if not ours and (made or standing(deploy, service) is Reason.SUPERSEDED):
         # Overtaken while we watched: our revision still tells what became of it.
         return _kept(deploy, Reason.SUPERSEDED, cloud_run)
     if bad := bad_of(service.annotations, deploy.event_id):
