@@ -81,9 +81,17 @@ def follow(
 
     *upstream* is what the tag means now. *listed*: the policy allows project and region.
     """
+    found = obstacles(follower, upstream, rules=rules, listed=listed, now=now)
+    return next(iter(found), Reason.NEW_IMAGE)
+
+
+def obstacles(
+    follower: Follower, upstream: Digest, *, rules: Rules, listed: bool, now: datetime
+) -> list[Reason]:
+    """All that would keep *follower* from *upstream*: clearing the first may leave the next."""
     this_hour = sum(time > now - HOUR for time in follower.automatic)
     # In the order in which somebody would want to know.
-    obstacles = (
+    facts = (
         (follower.tracks is None, Reason.TRACKING_LOST),
         (not listed, Reason.UNLISTED_REGION),
         (upstream.value in follower.quarantined, Reason.QUARANTINED),
@@ -96,7 +104,7 @@ def follow(
         (rules.paused, Reason.PAUSED),
         (this_hour >= rules.pace, Reason.PACED),
     )
-    return next((reason for is_so, reason in obstacles if is_so), Reason.NEW_IMAGE)
+    return [reason for is_so, reason in facts if is_so]
 
 
 def follower_of(
