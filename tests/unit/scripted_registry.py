@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BufferedIOBase
 from urllib.parse import parse_qs, urlsplit
 
 from transship.clients.egress import Guard
@@ -59,6 +60,21 @@ class Reply:
 Respond = Callable[[Asked], Reply]
 
 
+def _write(stream: BufferedIOBase, reply: Reply) -> None:
+    if reply.hold is not None:
+        stream.write(reply.body[:-1])
+        stream.flush()
+        reply.hold.wait(30)
+        stream.write(reply.body[-1:])
+    elif reply.drip is not None:
+        while not reply.drip.wait(0.02):
+            stream.write(b"x")
+            stream.flush()
+    else:
+        stream.write(reply.body[: reply.cut_after])
+    stream.flush()
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64  # with the usual five, the sixth connection waits for a second
@@ -102,18 +118,7 @@ class ScriptedRegistry:
                 if self.command == "HEAD":
                     return
                 with contextlib.suppress(OSError):  # the client may have had enough
-                    if reply.hold is not None:
-                        self.wfile.write(reply.body[:-1])
-                        self.wfile.flush()
-                        reply.hold.wait(30)
-                        self.wfile.write(reply.body[-1:])
-                    elif reply.drip is not None:
-                        while not reply.drip.wait(0.02):
-                            self.wfile.write(b"x")
-                            self.wfile.flush()
-                    else:
-                        self.wfile.write(reply.body[: reply.cut_after])
-                    self.wfile.flush()
+                    _write(self.wfile, reply)
                 if reply.cut_after is not None or reply.drip is not None or length is None:
                     self.close_connection = True
 

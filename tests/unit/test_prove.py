@@ -27,6 +27,7 @@ class Zeros:
 
     def __init__(self, connection: int | None = None) -> None:
         self.connection = connection
+        self.has_ranges = True
         self.opened: list[int] = []
         self.reading = threading.Event()
         self.aborted = threading.Event()
@@ -36,7 +37,9 @@ class Zeros:
         self, reference: Reference, blob: Descriptor, *, offset: int, deadline: Deadline
     ) -> "Stream":
         self.opened.append(offset)
-        return Stream(self, offset, blob.size)
+        if not self.has_ranges and len(self.opened) > 1:
+            self.connection = None  # at last
+        return Stream(self, offset if self.has_ranges else 0, blob.size)
 
 
 class Stream:
@@ -103,6 +106,13 @@ def test_many_cuts_are_mended_as_long_as_each_connection_brings_something() -> N
 
 def test_what_is_kept_is_the_blob_even_when_it_was_cut() -> None:
     store, kept = Zeros(connection=MIB), bytearray()
+    Proof(store, IMAGE, zeros(3 * MIB)).run(soon(), kept)
+    assert kept == bytes(3 * MIB)
+
+
+def test_what_is_kept_starts_over_with_the_blob() -> None:
+    store, kept = Zeros(connection=MIB), bytearray()
+    store.has_ranges = False
     Proof(store, IMAGE, zeros(3 * MIB)).run(soon(), kept)
     assert kept == bytes(3 * MIB)
 

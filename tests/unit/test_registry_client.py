@@ -1,5 +1,6 @@
 """Manifests by tag and digest, and what the client makes of everything that can go wrong."""
 
+import contextlib
 import json
 import logging
 import socket
@@ -288,6 +289,32 @@ def test_an_outage_is_not_multiplied_by_retries() -> None:
             with pytest.raises(RegistryUnavailable):
                 client.head(STATIC_SITE, deadline=soon())
     assert len(registry.asked) == 40 + 20
+
+
+@pytest.mark.parametrize("answer", [served(), error(404, "MANIFEST_UNKNOWN", "unknown")])
+def test_answers_earn_the_retries_of_later(answer: Reply) -> None:
+    """Ten of them one; a refusal is an answer too."""
+    reply = [error(503, "", "")]
+    with scripted(lambda _: reply[0]) as registry:
+        client = client_of(registry)
+
+        def asked_until(kind: type[Exception], times: int) -> int:
+            before = len(registry.asked)
+            for _ in range(times):
+                with contextlib.suppress(kind):
+                    client.get_manifest(STATIC_SITE, deadline=soon())
+            return len(registry.asked) - before
+
+        assert asked_until(RegistryUnavailable, 20) == 20 + 20
+        assert asked_until(RegistryUnavailable, 1) == 1
+        reply[0] = answer
+        assert asked_until(ImageNotFound, 9) == 9
+        reply[0] = error(503, "", "")
+        assert asked_until(RegistryUnavailable, 1) == 1
+        reply[0] = answer
+        assert asked_until(ImageNotFound, 1) == 1
+        reply[0] = error(503, "", "")
+        assert asked_until(RegistryUnavailable, 1) == 2
 
 
 def test_a_denial_by_artifact_registry_names_the_grant() -> None:

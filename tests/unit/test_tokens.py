@@ -335,15 +335,36 @@ def test_an_access_token_that_is_refused_is_asked_for_once_more() -> None:
     assert len(registry.asked) == 2
 
 
-@pytest.mark.parametrize("answers", [["ya29.old"] * 9, [f"ya29.{n}" for n in range(9)]])
-def test_access_tokens_that_are_refused_are_a_denial(answers: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("answers", "requests"), [(["ya29.old"] * 9, 1), ([f"ya29.{n}" for n in range(9)], 2)]
+)
+def test_access_tokens_that_are_refused_are_a_denial(answers: list[str], requests: int) -> None:
+    """The same token again is not tried again."""
     hub = TokenHub()
     hub.challenge = ""
     left = iter(answers)
     with scripted(hub) as registry, pytest.raises(AccessDenied) as caught:
         client_of(registry, google_token=lambda: next(left)).head(IN_MIRROR, deadline=soon())
-    assert len(registry.asked) <= 2
+    assert len(registry.asked) == requests
     assert "ya29" not in str(caught.value)
+
+
+def test_two_registries_with_one_token_service_do_not_share_tokens() -> None:
+    hub = TokenHub()
+    logins = {
+        f"{user}.example.com": Login(user=user, password="s3cret", realm_host=AUTH)
+        for user in ("alice", "bob")
+    }
+    with scripted(hub) as registry:
+        ticking = Ticking(registry, logins=logins)
+        tokens = {
+            ticking.tokens.demanded(
+                name, "a/b", refused=None, headers=[hub.challenge], deadline=soon()
+            )
+            for name in logins
+        }
+        ticking.transport.close()
+    assert len(tokens) == 2
 
 
 def test_a_registry_that_asks_for_basic_gets_the_login_that_is_its_own() -> None:

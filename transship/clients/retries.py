@@ -19,6 +19,9 @@ T = TypeVar("T")
 # stamina takes no time at all for no limit.
 _SHORTEST = 0.001
 
+# Twenty retries; ten answers earn another.
+_BUDGET, _RETRY, _ANSWER = 200, 10, 1
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retries:
@@ -37,26 +40,24 @@ class Retries:
 class Budget:
     """Retries that all requests to a registry share, so that an outage is not multiplied.
 
-    As in gRPC's retry throttling: a retry takes one, an answer gives back a tenth.
+    As in gRPC's retry throttling: a retry takes some, an answer gives back a tenth of that.
     https://github.com/grpc/proposal/blob/master/A6-client-retries.md#throttling-retry-attempts-and-hedged-rpcs
     """
 
-    def __init__(self, limit: float = 20.0, refund: float = 0.1) -> None:
-        self._limit = limit
-        self._refund = refund
-        self._left = limit
+    def __init__(self) -> None:
+        self._left = _BUDGET
         self._lock = threading.Lock()
 
     def take(self) -> bool:
         with self._lock:
-            if self._left < 1:
+            if self._left < _RETRY:
                 return False
-            self._left -= 1
+            self._left -= _RETRY
             return True
 
     def give_back(self) -> None:
         with self._lock:
-            self._left = min(self._limit, self._left + self._refund)
+            self._left = min(_BUDGET, self._left + _ANSWER)
 
 
 def persist(
