@@ -24,7 +24,8 @@ class Reader:
         self._env = env
 
     def text(self, name: str, default: str | None = None) -> str:
-        text = self._env.get(f"TRANSSHIP_{name}", default)
+        """Empty is not set: an empty account would be the default one, which may edit a project."""
+        text = self._env.get(f"TRANSSHIP_{name}") or default
         if text is None:
             raise InvalidConfiguration(f"TRANSSHIP_{name} is not set")
         return text
@@ -54,7 +55,6 @@ def region(text: str) -> str:
 
 
 def account(text: str) -> str:
-    # Empty would mean the default compute account, which often may edit the whole project.
     # {project} stands for the project of the service.
     if not re.fullmatch(r"[a-z0-9.-]+@[a-z0-9.-]+", text.replace("{project}", "p")):
         raise ValueError(f"{text!r} is wrong; right is a service account's e-mail address")
