@@ -34,6 +34,11 @@ stack: install
 demo: install
 	@$(BIN)/python -m local demo $(ARGS)
 
+audit: install
+	$(PYTHON) -m venv .cache/audit
+	.cache/audit/bin/pip install --quiet --disable-pip-version-check -r tools/terraform/requirements-audit.txt
+	.cache/audit/bin/checkov --config-file infra/.checkov.yaml
+
 bench: install
 	$(BIN)/python -m bench $(ARGS)
 

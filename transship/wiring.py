@@ -14,6 +14,8 @@ from transship.clients.egress import Guard
 from transship.clients.fleet import HOST as RUN_HOST
 from transship.clients.fleet import CloudRunFleet, Labelled, regions_of
 from transship.clients.registry import RegistryClient
+from transship.clients.remote import HOST as ARTIFACTS_HOST
+from transship.clients.remote import Remotes
 from transship.clients.tokens import Login
 from transship.clients.transport import Transport
 from transship.config import Config
@@ -26,9 +28,11 @@ from transship.model.plan import Found
 from transship.model.reference import Reference
 from transship.ports import Parts
 from transship.pull import Limits
+from transship.quota import QuotaLog
 from transship.shard import WarmParts
 from transship.shared_pulls import SharedPulls
-from transship.throttle import Pauses, Throttle
+from transship.stock import LateStock
+from transship.throttle import Patient, Pauses, Throttle
 from transship.warm import warm
 
 if TYPE_CHECKING:
@@ -46,6 +50,10 @@ _HUB_HOSTS = ("registry-1.docker.io", "auth.docker.io")
 _REALMS = {"docker.io": "auth.docker.io"}
 
 
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
 class Clients:
     """One of each, kept for the life of the process."""
 
@@ -57,6 +65,7 @@ class Clients:
         self.heat = Heat()
         self.pauses = Pauses()
         self.throttle = Throttle(config.upstream_rate)
+        self.stock = LateStock(lambda: self.artifacts)
 
     @cached_property
     def registry(self) -> RegistryClient:
@@ -76,8 +85,13 @@ class Clients:
                 for registry, (user, password) in config.upstream_credentials.items()
             },
             google_token=self.google_token,
+            observe=QuotaLog(config.quota_floor),
             ca_file=self._local.ca_file or None,
         )
+
+    @cached_property
+    def _patient(self) -> Patient:
+        return Patient(self.registry, self.pauses, _utc_now)
 
     def google_token(self) -> str:
         return self._token_source()
@@ -98,7 +112,8 @@ class Clients:
         """What one deploy may touch; its time begins now."""
         deadline = Deadline.after(self._config.deadline)
         return Parts(
-            registry=self.registry,
+            registry=self._patient,
+            stock=self.stock,
             prove=partial(self._prove, deadline=deadline),
             services=self.services,
             access=self.access,
@@ -121,17 +136,17 @@ class Clients:
         """What one message of the warm topic may touch; its time begins now."""
         deadline = Deadline.after(self._config.deadline)
         return WarmParts(
-            registry=self.registry,
+            registry=self._patient,
+            stock=self.stock,
             prove=partial(self._prove, deadline=deadline),
             fleet=self.fleet,
-            stock=self.artifacts,
             redeploy=self.sender(self._config.redeploy_topic),
             warm=self.sender(self._config.warm_topic),
             throttle=self.throttle,
             pauses=self.pauses,
             heat=self.heat,
             deadline=deadline,
-            now=lambda: datetime.now(UTC),
+            now=_utc_now,
         )
 
     @cached_property
@@ -143,7 +158,14 @@ class Clients:
         client = self._made(
             artifactregistry_v1.ArtifactRegistryClient, self._local.artifact_registry
         )
-        return ArtifactRegistry(client, self._config.mirrors)
+        return ArtifactRegistry(client, self._config.mirrors, keeps=self._remotes.keeps)
+
+    @cached_property
+    def _remotes(self) -> Remotes:
+        hosts = dict(self._local.hosts)
+        here = {ARTIFACTS_HOST: hosts[ARTIFACTS_HOST]} if ARTIFACTS_HOST in hosts else {}
+        guard = Guard(hosts=frozenset({ARTIFACTS_HOST}), host_map=here)
+        return Remotes(Transport(guard), token=self.google_token)
 
     @cached_property
     def fleet(self) -> CloudRunFleet:
