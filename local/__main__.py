@@ -19,6 +19,7 @@ import click
 
 from local import demo as demonstration
 from local import home, verbs
+from local.invitation import next_commands
 from local.running import Running, running
 from local.samples import samples
 from local.terminal import Terminal, console
@@ -91,7 +92,7 @@ def _show(stack: Running, terminal: Terminal) -> None:
     for part in stack.stack.parts:
         terminal.done(f"{part.name:<17} {part.address:<22}", part.stands_for)
     terminal.say("Ctrl-C ends it. In a second terminal:", "bold")
-    demonstration.show_commands(stack.folder, terminal)
+    terminal.commands(next_commands(stack.folder))
 
 
 def _wait() -> None:

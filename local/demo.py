@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from local import clients, home, world
+from local.invitation import next_commands
 from local.logbook import readable, tail
 from local.outcomes import Heard
 from local.registry.faults import Fault
 from local.running import Running, running
-from local.samples import BROKEN, HELLO, Sample, samples, static_site
+from local.samples import Sample, samples, static_site
 from local.stack import Part
-from local.terminal import Terminal, short, size, this_command
+from local.terminal import Terminal, short, size
 from local.watch import NoOutcome, Watch, caused_by
 
 _DEPLOYED = "dev.transship.deployed.v1"
@@ -233,22 +234,4 @@ def _show_log(stack: Running, terminal: Terminal) -> None:
 
 def _leave(stack: Running, terminal: Terminal) -> None:
     terminal.step("Everything goes on running; Ctrl-C ends it. In a second terminal:")
-    show_commands(stack.folder, terminal)
-
-
-def show_commands(folder: Path, terminal: Terminal) -> None:
-    base = this_command()
-    own = base if folder == home.DEFAULT else f"{base} --dir {folder}"
-    terminal.commands(
-        {
-            f'{own} publish --wait \'{{"image": "{HELLO.removeprefix("library/")}"}}\'': (
-                f"deploy another image; one that cannot start is {BROKEN.removeprefix('library/')}"
-            ),
-            f"{own} services": "what runs, and where",
-            f"{own} push {world.IMAGE} --text Moved": "move a tag on Docker Hub",
-            f"{own} outcomes --follow": "what came of each message",
-            f"{own} limit on": "let Docker Hub answer 429 until `limit off`",
-            f'eval "$({own} env)"': "the endpoints, for gcloud pubsub, curl or your own client",
-            f"{own} --help": "everything else",
-        }
-    )
+    terminal.commands(next_commands(stack.folder))

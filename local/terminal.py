@@ -3,11 +3,9 @@
 NO_COLOR and TERM=dumb are honoured (https://no-color.org).
 """
 
-import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
@@ -123,13 +121,3 @@ def size(count: int) -> str:
 
 def short(digest: str) -> str:
     return digest if len(digest) <= _SHORT_DIGEST else f"{digest[:_SHORT_DIGEST]}…"
-
-
-def this_command() -> str:
-    """How the reader of this output would start us again."""
-    interpreter = Path(sys.executable)
-    if shutil.which("python") == str(interpreter):
-        return "python -m local"
-    if interpreter.is_relative_to(Path.cwd()):
-        return f"{interpreter.relative_to(Path.cwd())} -m local"
-    return f"{interpreter} -m local"

@@ -74,17 +74,17 @@ def services(folder: Path) -> None:
     from local import clients  # noqa: PLC0415 - Google's clients take half a second to load
 
     output = console()
-    rows = [
-        (
-            service.name.rpartition("/")[2],
-            service.uri,
-            _image(service.template.containers[0].image, whole=not output.is_terminal),
-            service.latest_ready_revision.rpartition("/")[2] or "none is ready",
-            "public" if public else "private",
-        )
-        for service, public in clients.services(announced(folder).env)
-    ]
-    table(output, ("service", "url", "image", "revision", "access"), rows)
+    for service, public in clients.services(announced(folder).env):
+        name = service.name.rpartition("/")[2]
+        image = service.template.containers[0].image
+        revision = service.latest_ready_revision.rpartition("/")[2] or "none is ready"
+        access = "public" if public else "private"
+        if not output.is_terminal:
+            table(output, (), [(name, service.uri, image, revision, access)])
+            continue
+        mirrored, _, digest = image.removeprefix(f"{world.MIRROR}/").partition("@")
+        output.print(f"{name}  {service.uri}  {access}", style="bold")
+        output.print(f"  {revision}\n  {mirrored}@{short(digest)}", style="dim")
 
 
 @click.command
@@ -183,11 +183,6 @@ def logs(folder: Path, name: str, *, follow: bool) -> None:
         if not follow:
             return
         time.sleep(_FOLLOW_PAUSE)
-
-
-def _image(reference: str, *, whole: bool) -> str:
-    name, at, digest = reference.partition("@")
-    return reference if whole or not at else f"{name}@{short(digest)}"
 
 
 def _print_json(value: Any) -> None:

@@ -111,7 +111,7 @@ def test_the_log_of_a_function_is_its_json(terminal: Terminal) -> None:
         (["down", "hubb"], "right is one of hub, mirror, deploy_image"),
         (["push", "UPPER", "--text", "x"], "for example dockersamples/static-site:latest"),
         (["delete-tag", "somebody/nothing"], "has no tag latest"),
-        (["logs", "nothing"], "right is one of deploy_image"),
+        (["logs", "nothing"], "deploy_image"),
     ],
 )
 def test_an_error_says_what_would_be_right(
