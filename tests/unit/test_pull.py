@@ -149,6 +149,29 @@ def test_a_pull_makes_few_connections_and_uses_them_again() -> None:
         assert len(ports) <= 4
 
 
+def test_the_largest_layers_come_first() -> None:
+    """A large one that is begun last would be waited for alone."""
+    layers = [random_bytes(100 * size, size) for size in (2, 5, 1, 4, 3)]
+    contents = Contents()
+    contents.add_image(layers, "latest")
+    names = {str(digest_of(layer)): len(layer) for layer in layers}
+    asked_for: list[int] = []
+    four = threading.Event()
+
+    def respond(asked: Asked) -> Reply:
+        name = asked.path.rsplit("/", 1)[1]
+        if name in names:
+            asked_for.append(names[name])
+            if len(asked_for) == 4:
+                four.set()
+            assert four.wait(20)
+        return contents(asked)
+
+    with scripted(respond) as registry:
+        pulled_from(registry)
+    assert sorted(asked_for[:4]) == [200, 300, 400, 500]
+
+
 def test_an_empty_layer_is_a_layer() -> None:
     contents = Contents()
     contents.add_image([b""], "latest")

@@ -127,9 +127,15 @@ def test_who_comes_later_proves_it_again() -> None:
 
 
 def test_pulls_by_tag_are_not_shared() -> None:
+    """The tag may have moved since the first one asked; so who comes second asks for itself."""
     contents, _ = site()
-    pulls = SharedPulls()
-    with scripted(contents) as registry:
+    gate, pulls = Gate(contents), SharedPulls()
+    with scripted(gate) as registry, ThreadPoolExecutor(1) as pool:
         client = client_of(registry)
-        assert pulls.pull(client, STATIC_SITE, CLOUD_RUN, deadline=soon()).blobs == 2
+        first = pool.submit(pulls.pull, client, STATIC_SITE, CLOUD_RUN, deadline=soon())
+        gate.reached.wait(20)
+        with pytest.raises(RegistryUnavailable, match="no time is left to ask"):
+            pulls.pull(client, STATIC_SITE, CLOUD_RUN, deadline=Deadline.after(0))
+        gate.opened.set()
+        assert first.result().blobs == 2
         client.close()
