@@ -20,6 +20,7 @@ from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransp
 from local import world
 from local.clock import Clock
 from local.functions import Function
+from local.notices import Notices
 from local.pubsub.emulator import Emulator
 from local.pubsub.google_emulator import GoogleEmulator, choose
 from local.registry import DockerHub, Mirror, Upstream
@@ -36,12 +37,21 @@ _ATTEMPTS = 100
 ROUTES = {
     world.DEPLOY: "deploy_image",
     world.REDEPLOY: "deploy_image",
+    world.HINTS: "refresh_services",
+    world.GCR: "refresh_services",
     world.WARM: "warm_mirror",
     world.ROLLOUTS: "advance_rollouts",
 }
-_THREADS = {"deploy_image": 8, "warm_mirror": 4, "advance_rollouts": 4}
+# Those that no topic is pushed to; others are asked by Docker Hub, and by Eventarc.
+_UNROUTED = ("docker_hub_webhook", "forward_hints")
+_THREADS = {"deploy_image": 8, "refresh_services": 8}
+_FEW_THREADS = 4
+_PUBLISHED = 5.0
 _ACCOUNTS = {
     "deploy_image": world.DEPLOYER,
+    "refresh_services": world.REFRESHER,
+    "docker_hub_webhook": world.account("transship-webhook"),
+    "forward_hints": world.account("transship-forward"),
     "warm_mirror": world.WARMER,
     "advance_rollouts": world.REFRESHER,
 }
@@ -96,8 +106,19 @@ class Stack:
         self.clock = Clock()
         self.hub = DockerHub(root / "hub", self.clock)
         self.hub.accounts[world.HUB_ACCOUNT[0]] = world.HUB_ACCOUNT[1]
+        self.notices = Notices(
+            hints=world.HINTS,
+            gcr=world.GCR,
+            repository=world.REMOTE,
+            excluded=frozenset({world.DEPLOYER}),
+        )
         self.mirror = Mirror(
-            root / "mirror", self.clock, project=world.PROJECT, location=world.LOCATION
+            root / "mirror",
+            self.clock,
+            project=world.PROJECT,
+            location=world.LOCATION,
+            on_audit_entry=self.notices.entry,
+            on_gcr_message=self.notices.message,
         )
         self.mirror.readers |= {world.DEPLOYER, world.WARMER, world.RUN_AGENT}
         self.mirror.add_remote(
@@ -140,6 +161,9 @@ class Stack:
             "TRANSSHIP_OUTCOMES_TOPIC": world.OUTCOMES,
             "TRANSSHIP_REDEPLOY_TOPIC": world.REDEPLOY,
             "TRANSSHIP_WARM_TOPIC": world.WARM,
+            "TRANSSHIP_HINTS_TOPIC": world.HINTS,
+            "TRANSSHIP_IGNORED_PRINCIPALS": world.DEPLOYER,
+            "TRANSSHIP_WEBHOOK_SECRETS": world.WEBHOOK_SECRET,
             "TRANSSHIP_PLATFORM": host_platform(),
             **self._settings,
             **self.endpoints(account),
@@ -188,17 +212,18 @@ class Stack:
         self._running.callback(lambda: self._artifact_registry.stop(0).wait())
         self.artifact_registry_address = f"127.0.0.1:{port}"
         self._up("Artifact Registry", self.artifact_registry_address, "API v1")
-        for target in dict.fromkeys(ROUTES.values()):
+        for target in dict.fromkeys((*ROUTES.values(), *_UNROUTED)):
             function = Function(
                 target,
                 self.settings(_ACCOUNTS[target]),
-                threads=_THREADS[target],
+                threads=_THREADS.get(target, _FEW_THREADS),
                 log=self.root / "log" / f"{target}.log",
             )
             self.functions[target] = function
             function.start()
             self._running.callback(function.stop)
         self._make_topics()
+        self._start_notices()
         self._start_scheduler()
         for target, function in self.functions.items():
             function.wait()
@@ -208,6 +233,16 @@ class Stack:
         part = Part(name=name, address=address, stands_for=stands_for)
         self.parts.append(part)
         self._ready(part)
+
+    def _start_notices(self) -> None:
+        publisher = self.publisher()
+
+        def publish(topic: str, data: bytes, attributes: dict[str, str]) -> None:
+            message = PubsubMessage(data=data, attributes=attributes)
+            publisher.publish(topic=topic, messages=[message], retry=None, timeout=_PUBLISHED)
+
+        self.notices.start(publish)
+        self._running.callback(self.notices.stop)
 
     def _start_scheduler(self) -> None:
         publisher = self.publisher()

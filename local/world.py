@@ -13,6 +13,7 @@ IMAGE = "dockersamples/static-site"
 SERVICE = "image-from-docker-hub"
 
 HUB_ACCOUNT = ("transship", "dckr_pat_local")
+WEBHOOK_SECRET = "local-secret-of-the-webhook"
 
 
 def account(name: str) -> str:
