@@ -11,6 +11,7 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -21,12 +22,11 @@ from cloudevents.http import CloudEvent, from_http
 from msgspec import Struct
 
 from transship.errors import InvalidEvent
+from transship.model.dead_letter import FIRST_PUBLISHED, SOURCE_PUBLISHED, identity
 
 # Pub/Sub allows 10 MB a message; base64 and attributes come on top.
 BODY_LIMIT = 16 * 1024 * 1024
 
-# https://cloud.google.com/pubsub/docs/dead-letter-topics#how_dead_letter_topics_work
-_FIRST_PUBLISHED = "CloudPubSubDeadLetterSourceTopicPublishTime"
 _STRUCTURED = "application/cloudevents+json"
 _AUDIT_LOG = "google.cloud.audit.log.v1.written"
 
@@ -37,12 +37,17 @@ _SUBSCRIPTION = "x-goog-pubsub-subscription-name"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """One message, this time round. *attempt* is 0 where the subscription has no dead letters."""
+    """One message, this time round. *attempt* is 0 where the subscription has no dead letters.
+
+    *event_id* is the message's own id, unless it is a dead letter that is published again: then it
+    is the dead letter's, however often that is done.
+    """
 
     event_id: str
     data: bytes
     attributes: Mapping[str, str]
     published_at: datetime
+    message_id: str = ""
     subscription: str = ""
     attempt: int = 0
 
@@ -83,8 +88,10 @@ def delivery_of(headers: Mapping[str, str], body: bytes, *, now: datetime) -> De
 
 def _wrapped(document: Any, event_id: str, now: datetime) -> Delivery:
     push = msgspec.convert(document, type=_Push)
+    message_id = push.message.message_id or event_id
     return Delivery(
-        event_id=push.message.message_id or event_id,
+        event_id=identity(message_id, push.message.attributes),
+        message_id=message_id,
         data=base64.b64decode(push.message.data, validate=True),
         attributes=push.message.attributes,
         published_at=_published(push.message, now),
@@ -100,6 +107,7 @@ def _unwrapped(headers: Mapping[str, str], body: bytes, now: datetime) -> Delive
     """
     return Delivery(
         event_id=headers[_MESSAGE_ID],
+        message_id=headers[_MESSAGE_ID],
         data=body,
         attributes={},
         published_at=_time(headers.get(_PUBLISH_TIME), now),
@@ -121,12 +129,11 @@ def _published(message: _Message, now: datetime) -> datetime:
     """A message that was given up and is published again keeps its place in time, so that it does
     not undo what was asked for since.
     """
-    published = _aware(message.publish_time or now)
-    try:
-        first = _aware(datetime.fromisoformat(message.attributes.get(_FIRST_PUBLISHED, "")))
-    except ValueError:
-        return published
-    return min(first, published)
+    times = [message.publish_time or now]
+    for key in (FIRST_PUBLISHED, SOURCE_PUBLISHED):
+        with suppress(ValueError):
+            times.append(datetime.fromisoformat(message.attributes.get(key, "")))
+    return min(map(_aware, times))
 
 
 def _time(text: str | None, default: datetime) -> datetime:
