@@ -11,6 +11,7 @@ import flask
 import functions_framework
 
 from handlers import advance, boundary, forward, orders, refresh, warm, webhook
+from handlers import bury as burial
 from transship import logs, wiring
 from transship.config import Config
 from transship.deadline import Deadline
@@ -108,3 +109,10 @@ def forward_hints(request: flask.Request) -> tuple[str, int]:
             lambda delivery: forward.handle(delivery, send=_clients.sender(_config.hints_topic)),
             publish=_clients.publish_outcome,
         )
+
+
+@functions_framework.http
+def bury(request: flask.Request) -> tuple[str, int]:
+    """Topic transship-dead-letter: what was given up, and what people made of it."""
+    with logs.request_context(dict(request.headers), project=_config.project):
+        return boundary.settle(request, burial.handle, publish=_clients.publish_outcome)
