@@ -17,22 +17,17 @@ from transship.clients.answer import Answer
 from transship.clients.blob import BlobAnswer, continues
 from transship.clients.bounded import Bounded
 from transship.clients.egress import Guard
-from transship.clients.failures import failure
+from transship.clients.exchange import Exchange, Observe
 from transship.clients.retries import Budget, Retries, persist
 from transship.clients.tokens import Login, Tokens
 from transship.clients.transport import Timeouts, Transport
 from transship.deadline import Deadline
-from transship.errors import (
-    DigestMismatch,
-    InvalidManifest,
-    InvalidReference,
-    RegistryUnavailable,
-)
+from transship.errors import DigestMismatch, InvalidManifest, InvalidReference
 from transship.model.digest import Digest
 from transship.model.fetched import Fetched, Head
 from transship.model.manifest import ACCEPTED, Descriptor, essence
 from transship.model.ratelimit import RateLimit, parse_rate_limit
-from transship.model.reference import DOCKER_HUB, Reference
+from transship.model.reference import Reference
 
 # Registries are asked to accept manifests of up to 4 MiB, and few accept more.
 # https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-manifests
@@ -46,16 +41,6 @@ _ACCEPT = {"Accept": ", ".join(ACCEPTED)}
 _PARTIAL = frozenset(
     {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE}
 )
-# What a store of blobs says to a signature that it does not, or no longer, accept.
-_EXPIRED = frozenset(
-    {
-        HTTPStatus.BAD_REQUEST,
-        HTTPStatus.UNAUTHORIZED,
-        HTTPStatus.FORBIDDEN,
-        HTTPStatus.NOT_FOUND,
-        HTTPStatus.GONE,
-    }
-)
 
 T = TypeVar("T")
 
@@ -63,9 +48,6 @@ T = TypeVar("T")
 class _TagList(msgspec.Struct):
     # Registries that have none say null.
     tags: list[str] | None = None
-
-
-Observe = Callable[[str, RateLimit], None]
 
 
 class RegistryClient:
@@ -88,13 +70,13 @@ class RegistryClient:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._transport = Transport(guard, timeouts=timeouts, ca_file=ca_file)
-        self._tokens = Tokens(
+        tokens = Tokens(
             self._transport,
             logins=logins or {},
             google_token=google_token,
             now=now,
         )
-        self._observe = observe
+        self._exchange = Exchange(self._transport, tokens, observe=observe, now=now)
         self._retries = retries or Retries()
         self._budgets: Bounded[str, Budget] = Bounded(_BUDGETS)
         self._now = now
@@ -104,7 +86,7 @@ class RegistryClient:
 
         def look() -> tuple[str, Digest | None, RateLimit | None]:
             path = f"manifests/{reference.identifier}"
-            with self._ask("HEAD", reference, path, _ACCEPT, deadline) as answer:
+            with self._exchange.ask("HEAD", reference, path, _ACCEPT, deadline) as answer:
                 media_type = essence(answer.headers.get("content-type", ""))
                 answer.discard()
                 return media_type, _stated(answer, reference), parse_rate_limit(answer.headers)
@@ -129,7 +111,7 @@ class RegistryClient:
 
         def fetch() -> Fetched:
             path = f"manifests/{reference.identifier}"
-            with self._ask("GET", reference, path, _ACCEPT, deadline) as answer:
+            with self._exchange.ask("GET", reference, path, _ACCEPT, deadline) as answer:
                 content = answer.document(MANIFEST_LIMIT)
                 digest = Digest(f"sha256:{hashlib.sha256(content).hexdigest()}")
                 _compare(reference, digest, _stated(answer, reference))
@@ -153,7 +135,7 @@ class RegistryClient:
 
         def look() -> list[str]:
             query = urlencode({"n": limit, **({"last": after} if after else {})})
-            with self._ask("GET", reference, f"tags/list?{query}", {}, deadline) as answer:
+            with self._exchange.ask("GET", reference, f"tags/list?{query}", {}, deadline) as answer:
                 content = answer.document(MANIFEST_LIMIT)
             try:
                 return msgspec.json.decode(content, type=_TagList).tags or []
@@ -174,7 +156,7 @@ class RegistryClient:
             path = f"blobs/{blob.digest}"
             if offset:
                 part = {"Range": f"bytes={offset}-"}
-                answer = self._ask("GET", reference, path, part, deadline, accept=_PARTIAL)
+                answer = self._exchange.ask("GET", reference, path, part, deadline, accept=_PARTIAL)
                 if answer.status == HTTPStatus.OK:
                     return BlobAnswer(answer, start=0, blob=blob)
                 content_range = answer.headers.get("content-range", "")
@@ -183,7 +165,9 @@ class RegistryClient:
                 ):
                     return BlobAnswer(answer, start=offset, blob=blob)
                 answer.close()
-            return BlobAnswer(self._ask("GET", reference, path, {}, deadline), start=0, blob=blob)
+            return BlobAnswer(
+                self._exchange.ask("GET", reference, path, {}, deadline), start=0, blob=blob
+            )
 
         return self._persist(begin, reference, deadline)
 
@@ -193,75 +177,6 @@ class RegistryClient:
     def _persist(self, ask: Callable[[], T], reference: Reference, deadline: Deadline) -> T:
         budget = self._budgets.get_or_add(reference.registry, Budget)
         return persist(ask, retries=self._retries, budget=budget, deadline=deadline, now=self._now)
-
-    def _ask(
-        self,
-        method: str,
-        reference: Reference,
-        path: str,
-        headers: Mapping[str, str],
-        deadline: Deadline,
-        *,
-        accept: frozenset[int] = frozenset({HTTPStatus.OK}),
-    ) -> Answer:
-        """An answer whose status is among *accept*; any other is raised as what it means."""
-        answer = self._ask_as_known(method, reference, path, headers, deadline)
-        rate_limit = parse_rate_limit(answer.headers)
-        if rate_limit is not None and self._observe is not None:
-            self._observe(reference.registry, rate_limit)
-        if answer.status in accept:
-            return answer
-        complaint = answer.complaint()
-        if answer.is_redirected and path.startswith("blobs/") and answer.status in _EXPIRED:
-            # Said by where the registry sent us: a signature has expired, not a permission.
-            raise RegistryUnavailable(
-                f"{reference}: {answer.host}, a redirect's goal, answers {answer.status}"
-            )
-        raise failure(
-            answer.status,
-            answer.headers,
-            complaint,
-            host=answer.host,
-            source=reference.registry,
-            what=str(reference),
-            now=self._now(),
-        )
-
-    def _ask_as_known(
-        self,
-        method: str,
-        reference: Reference,
-        path: str,
-        headers: Mapping[str, str],
-        deadline: Deadline,
-    ) -> Answer:
-        """The answer once the registry knows us, or after it did not believe us."""
-        registry, repository = reference.registry, reference.repository
-        # Built from parts that were parsed, so that no text puts a host into it.
-        url = f"https://{_authority(registry)}/v2/{repository}/{path}"
-        authorization = self._tokens.expected(registry, repository, deadline=deadline)
-        # A first token may be missing, and any token may have been revoked: once each.
-        renewals = 2 if authorization is None else 1
-        while True:
-            known = {**headers, "Authorization": authorization} if authorization else headers
-            answer = self._transport.send(method, url, known, deadline=deadline)
-            if answer.status != HTTPStatus.UNAUTHORIZED or answer.is_redirected or not renewals:
-                return answer
-            renewals -= 1
-            challenges = answer.headers.getlist("www-authenticate")
-            answer.discard()
-            authorization = self._tokens.demanded(
-                registry,
-                repository,
-                refused=authorization,
-                headers=challenges,
-                deadline=deadline,
-            )
-
-
-def _authority(registry: str) -> str:
-    """Host and port under which *registry* is asked; Docker Hub's name is not its address."""
-    return "registry-1.docker.io" if registry == DOCKER_HUB else registry.lower()
 
 
 def _stated(answer: Answer, reference: Reference) -> Digest | None:
