@@ -90,7 +90,7 @@ def env(folder: Path) -> None:
 def _show(stack: Running, terminal: Terminal) -> None:
     terminal.title(f"The local cloud is up, in {stack.folder}")
     for part in stack.stack.parts:
-        terminal.done(f"{part.name:<17} {part.address:<22}", part.stands_for)
+        terminal.done(f"{part.name:<18} {part.address:<22}", part.stands_for)
     terminal.say("Ctrl-C ends it. In a second terminal:", "bold")
     terminal.commands(next_commands(stack.folder))
 

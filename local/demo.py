@@ -30,6 +30,8 @@ _LOG_LINES = 6
 # Loopback would be over before anybody has seen it.
 _LINE = Fault(path="^/registry-v2/", method="GET", bytes_per_second=6_000_000)
 
+_SWEEP = "transship-sweep"
+
 _MESSAGE = {
     "image": world.IMAGE,
     "service": world.SERVICE,
@@ -169,17 +171,18 @@ class Demo:
         self._terminal.done(f"nothing changed ({outcome.data['reason']})", f"{after} serves")
         self._terminal.done("fetched from Docker Hub", size(watch.bytes_fetched()))
 
-    def _move_tag(self, first: Heard) -> None:
-        """Until services follow their tag by themselves, the message is published again."""
-        self._terminal.step("The tag moves on Docker Hub; the message comes once more")
+    def _move_tag(self, before: Heard) -> None:
+        """Nobody publishes a message: Cloud Scheduler's tick is all that comes."""
+        self._terminal.step("The tag moves on Docker Hub, and the service follows")
         moved = static_site("The tag has moved, and so has the page.")
         digest = self._running.stack.hub.push(moved.repository, moved.tag, moved.image)
         self._terminal.done(f"{moved.repository}:{moved.tag} moved", short(digest))
         watch = Watch(self._running, moved)
-        wanted = caused_by(self._publish_again())
-        outcome = watch.outcome(wanted, self._terminal, within=_OUTCOME_WITHIN)
+        self._running.stack.scheduler.run(_SWEEP)
+        self._terminal.done("Cloud Scheduler ticks, ahead of its ten minutes", _SWEEP)
+        outcome = watch.outcome(_of_index(digest), self._terminal, within=_OUTCOME_WITHIN)
         _check_deployed(outcome)
-        if outcome.data["revision"] == first.data["revision"]:
+        if outcome.data["revision"] == before.data["revision"]:
             raise StepFailed("The tag moved and the service still runs its old revision.")
         self._terminal.done(
             "fetched from Docker Hub", f"{size(watch.bytes_fetched())}, what was new"
@@ -195,9 +198,13 @@ def _told(terminal: Terminal) -> Callable[[Part], None]:
 
     def tell(part: Part) -> None:
         seconds = time.monotonic() - began
-        terminal.done(f"{part.name:<17} {part.address:<22}", part.stands_for, seconds=seconds)
+        terminal.done(f"{part.name:<18} {part.address:<22}", part.stands_for, seconds=seconds)
 
     return tell
+
+
+def _of_index(digest: str) -> Callable[[Heard], bool]:
+    return lambda heard: heard.data.get("index_digest") == digest
 
 
 def _check_deployed(outcome: Heard) -> None:

@@ -65,7 +65,10 @@ class Terminal:
 
     @contextmanager
     def progress(self, text: str, total: int) -> Iterator[Callable[[int], None]]:
-        """Gives what is to be called with the bytes so far."""
+        """Gives what is to be called with the bytes so far; a few are not worth a word."""
+        if total < _MEGABYTE:
+            yield lambda _: None
+            return
         if not self.console.is_terminal:
             yield self._quarters(text, total)
             return
