@@ -19,6 +19,8 @@ from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransp
 
 from local import world
 from local.clock import Clock
+from local.cloud_logging import HOST as LOGGING_HOST
+from local.cloud_logging import CloudLogging
 from local.functions import Function
 from local.notices import Notices
 from local.pubsub.emulator import Emulator
@@ -41,6 +43,7 @@ ROUTES = {
     world.GCR: "refresh_services",
     world.WARM: "warm_mirror",
     world.ROLLOUTS: "advance_rollouts",
+    world.DEAD_LETTER: "bury",
 }
 # Those that no topic is pushed to; others are asked by Docker Hub, and by Eventarc.
 _UNROUTED = ("docker_hub_webhook", "forward_hints")
@@ -54,6 +57,7 @@ _ACCOUNTS = {
     "forward_hints": world.account("transship-forward"),
     "warm_mirror": world.WARMER,
     "advance_rollouts": world.REFRESHER,
+    "bury": world.account("transship-bury"),
 }
 # On the movable clock.
 _JOBS = (
@@ -132,6 +136,7 @@ class Stack:
             host_map=self.mirror.hosts,
             containers=containers,
         )
+        self.logging = CloudLogging(world.PROJECT)
         self.functions: dict[str, Function] = {}
         self._artifact_registry = grpc.server(ThreadPoolExecutor(4, "artifact-registry"))
         self.artifact_registry_address = ""
@@ -159,6 +164,7 @@ class Stack:
             "TRANSSHIP_POLICY": world.POLICY,
             "TRANSSHIP_RUNTIME_ACCOUNT": world.RUNTIME,
             "TRANSSHIP_OUTCOMES_TOPIC": world.OUTCOMES,
+            "TRANSSHIP_PROGRESS_TOPIC": world.PROGRESS,
             "TRANSSHIP_REDEPLOY_TOPIC": world.REDEPLOY,
             "TRANSSHIP_WARM_TOPIC": world.WARM,
             "TRANSSHIP_HINTS_TOPIC": world.HINTS,
@@ -171,7 +177,7 @@ class Stack:
 
     def endpoints(self, account: str) -> dict[str, str]:
         """Where the parts of this stack are, for any client."""
-        hosts = {**self.hub.hosts, **self.mirror.hosts}
+        hosts = {**self.hub.hosts, **self.mirror.hosts, LOGGING_HOST: self.logging.url}
         return {
             "PUBSUB_EMULATOR_HOST": self.pubsub.grpc_address,
             "GOOGLE_CLOUD_PROJECT": world.PROJECT,
@@ -212,6 +218,9 @@ class Stack:
         self._running.callback(lambda: self._artifact_registry.stop(0).wait())
         self.artifact_registry_address = f"127.0.0.1:{port}"
         self._up("Artifact Registry", self.artifact_registry_address, "API v1")
+        self.logging.start()
+        self._running.callback(self.logging.stop)
+        self._up("Cloud Logging", self.logging.url, "API v2, entries:list")
         for target in dict.fromkeys((*ROUTES.values(), *_UNROUTED)):
             function = Function(
                 target,
@@ -220,6 +229,7 @@ class Stack:
                 log=self.root / "log" / f"{target}.log",
             )
             self.functions[target] = function
+            self.logging.watch(f"transship-{target.replace('_', '-')}", function.log)
             function.start()
             self._running.callback(function.stop)
         self._make_topics()
@@ -260,12 +270,16 @@ class Stack:
         topics = (
             *ROUTES,
             world.OUTCOMES,
-            world.DEAD_LETTER,
+            world.PROGRESS,
         )
         for topic in topics:
             publisher.create_topic(name=topic)
         for topic, target in ROUTES.items():
             # The topic in the URL's path, as infra/ has it.
+            given_up = {
+                "dead_letter_topic": world.DEAD_LETTER,
+                "max_delivery_attempts": self._attempts,
+            }
             subscriber.create_subscription(
                 {
                     "name": world.subscription(f"{_short(topic)}-push"),
@@ -273,15 +287,21 @@ class Stack:
                     "push_config": {"push_endpoint": f"{self.functions[target].url}/{topic}"},
                     "ack_deadline_seconds": _ACK_DEADLINE,
                     "retry_policy": _BACKOFF,
-                    "dead_letter_policy": {
-                        "dead_letter_topic": world.DEAD_LETTER,
-                        "max_delivery_attempts": self._attempts,
-                    },
+                    # A dead letter has nowhere else to go.
+                    **({} if topic == world.DEAD_LETTER else {"dead_letter_policy": given_up}),
                 }
             )
-        for topic in (world.OUTCOMES, world.DEAD_LETTER):
+        for topic, matching in (
+            (world.OUTCOMES, ""),
+            # What people make of dead letters is said there too, and is none.
+            (world.DEAD_LETTER, "attributes:CloudPubSubDeadLetterSourceSubscription"),
+        ):
             subscriber.create_subscription(
-                name=world.subscription(f"{_short(topic)}-retained"), topic=topic
+                {
+                    "name": world.subscription(f"{_short(topic)}-retained"),
+                    "topic": topic,
+                    "filter": matching,
+                }
             )
 
     def __enter__(self) -> Self:
