@@ -48,6 +48,7 @@ def refresh_services(request: flask.Request) -> tuple[str, int]:
                 registry=_clients.registry,
                 checks=_clients.checks,
                 send=_clients.sender(_config.redeploy_topic),
+                heat=_clients.sender(_config.warm_topic),
                 now=datetime.now(UTC),
                 deadline=Deadline.after(refresh.SECONDS),
             ),

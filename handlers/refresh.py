@@ -8,6 +8,7 @@ import zlib
 from datetime import datetime
 from functools import partial
 
+import msgspec
 import structlog
 
 from handlers.payloads import Delivery
@@ -21,6 +22,7 @@ from transship.model.naming import tracking_label
 from transship.model.outcome import Refreshed
 from transship.model.reason import Reason
 from transship.model.reference import Reference
+from transship.model.sweeping import HeatRequest
 from transship.resolve import Registry, resolve
 
 log = structlog.get_logger()
@@ -40,10 +42,14 @@ def handle(
     registry: Registry,
     checks: Checks,
     send: Send,
+    heat: Send,
     now: datetime,
     deadline: Deadline,
 ) -> Refreshed | None:
-    """None where nobody follows the tag, or somebody else looks at it."""
+    """None where nobody follows the tag, or somebody else looks at it.
+
+    *send* publishes to the topic of automatic deploys, *heat* to the one of the sweep.
+    """
     hint = hint_of(delivery.data, config.mirrors, config.ignored_principals)
     if isinstance(hint, Ignored):
         _ignored(delivery.event_id, hint)
@@ -68,6 +74,9 @@ def handle(
 
     decisions = decide(followers, image, policy=config.policy, rules=config.rules, now=now)
     announce(decisions, image, cause=delivery.event_id, send=send)
+    # A publisher that has pushed once may push again, and a hint may come before its push is seen.
+    hot = HeatRequest(tags=[str(hint.image)])
+    heat(msgspec.json.encode(hot), {"kind": "heat", "cause": delivery.event_id})
     return Refreshed(
         event_id=delivery.event_id,
         image=str(hint.image),

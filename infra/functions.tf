@@ -38,7 +38,7 @@ locals {
       timeout_seconds = 300
       public          = false
       subscribes      = ["gcr", "hints"]
-      publishes       = ["outcomes", "redeploy"]
+      publishes       = ["outcomes", "redeploy", "warm"]
       secrets         = ["TRANSSHIP_UPSTREAM_CREDENTIALS"]
       environment = [
         "TRANSSHIP_DEPLOYS_PER_HOUR",
@@ -52,6 +52,7 @@ locals {
         "TRANSSHIP_REDEPLOY_TOPIC",
         "TRANSSHIP_REGION",
         "TRANSSHIP_REGISTRY_HOSTS",
+        "TRANSSHIP_WARM_TOPIC",
       ]
     }
 

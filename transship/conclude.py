@@ -18,6 +18,9 @@ from transship.ports import Access, CloudRun
 from transship.rollout import Landed, set_public, watch
 from transship.trial import move_on
 
+# Something may have been written, but only about what runs already.
+_QUIET = frozenset({Reason.OTHER_PLATFORM_ONLY, Reason.UP_TO_DATE})
+
 
 def conclude(deploy: Deploy, landed: Landed, cloud_run: CloudRun) -> Outcome:
     """Wait until Cloud Run has done what *landed* says, and tell what came of it.
@@ -54,7 +57,8 @@ def conclude(deploy: Deploy, landed: Landed, cloud_run: CloudRun) -> Outcome:
         deploy,
         service,
         reason,
-        changed=ours or any(c.reason is not Reason.OTHER_PLATFORM_ONLY for c in landed.changes),
+        changed=(ours and reason not in _QUIET)
+        or any(c.reason not in _QUIET for c in landed.changes),
         record=record,
         public=public,
         detail=detail,

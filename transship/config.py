@@ -13,7 +13,7 @@ from transship import variables
 from transship.model.follow import Rules
 from transship.model.mirror import Mirrors, parse_mirrors
 from transship.model.platform import Platform, parse_platform
-from transship.model.policy import Policy
+from transship.model.policy import Policy, admit_image
 from transship.model.policy_document import parse_policy
 from transship.model.reference import Reference
 from transship.variables import InvalidConfiguration, Reader
@@ -43,7 +43,7 @@ class Local:
 # What a function cannot do without, beside the settings that all need.
 REQUIRED: Mapping[str, tuple[str, ...]] = {
     "deploy_image": ("OUTCOMES_TOPIC", "RUNTIME_ACCOUNT"),
-    "refresh_services": ("OUTCOMES_TOPIC", "REDEPLOY_TOPIC"),
+    "refresh_services": ("OUTCOMES_TOPIC", "REDEPLOY_TOPIC", "WARM_TOPIC"),
     "warm_mirror": ("OUTCOMES_TOPIC", "REDEPLOY_TOPIC", "WARM_TOPIC"),
     "bury": ("OUTCOMES_TOPIC",),
     "advance_rollouts": ("REDEPLOY_TOPIC",),
@@ -92,11 +92,13 @@ class Config:
         for name in REQUIRED.get(env.get("FUNCTION_TARGET", ""), ()):
             read.text(name)
         project = read.parsed("PROJECT", variables.project)
+        mirrors = read.parsed("MIRRORS", parse_mirrors)
+        policy = read.parsed("POLICY", lambda text: parse_policy(text, project=project), "{}")
         return cls(
             project=project,
             region=read.parsed("REGION", variables.region),
-            mirrors=read.parsed("MIRRORS", parse_mirrors),
-            policy=read.parsed("POLICY", lambda text: parse_policy(text, project=project), "{}"),
+            mirrors=mirrors,
+            policy=policy,
             runtime_account=read.optional("RUNTIME_ACCOUNT", variables.account),
             outcomes_topic=read.optional("OUTCOMES_TOPIC", variables.topic),
             redeploy_topic=read.optional("REDEPLOY_TOPIC", variables.topic),
@@ -109,7 +111,7 @@ class Config:
                 paused=read.parsed("PAUSED", variables.switch, "false"),
                 pace=read.parsed("DEPLOYS_PER_HOUR", variables.count, "6"),
             ),
-            keep_warm=read.parsed("KEEP_WARM", variables.tags, ""),
+            keep_warm=read.parsed("KEEP_WARM", lambda text: _keep_warm(text, mirrors, policy), ""),
             quota_floor=read.parsed("QUOTA_FLOOR", variables.amount, "20"),
             upstream_rate=read.parsed("UPSTREAM_RATE", variables.rate, "5"),
             tick=timedelta(seconds=read.parsed("TICK_SECONDS", variables.count, "600")),
@@ -122,6 +124,15 @@ class Config:
             private_hosts=read.parsed("PRIVATE_HOSTS", variables.words, ""),
             local=_local(env, read),
         )
+
+
+def _keep_warm(text: str, mirrors: Mirrors, policy: Policy) -> tuple[Reference, ...]:
+    """Tags that can be kept warm: allowed, and served by a mirror."""
+    tags = tuple(mirrors.upstream_of(tag) for tag in variables.tags(text))
+    for tag in tags:
+        admit_image(policy, tag)
+        mirrors.for_upstream(tag)
+    return tags
 
 
 def _local(env: Mapping[str, str], read: Reader) -> Local:

@@ -26,6 +26,8 @@ from transship.model.steering import ExplainRequest
 Send = Callable[[bytes, dict[str, str]], object]
 
 _SILENT = frozenset({Reason.UP_TO_DATE, Reason.NEW_IMAGE})
+# Where policy does not let us write.
+_NOT_OURS = frozenset({Reason.UNLISTED_REGION})
 
 
 class Fleet(Protocol):
@@ -72,7 +74,7 @@ def announce(decisions: Iterable[Decision], image: Reference, *, cause: str, sen
     for decision in decisions:
         if decision.deploys:
             _send(_deploy(decision.follower, image), decision, cause, send)
-        elif decision.why != decision.follower.why:
+        elif decision.reason not in _NOT_OURS and decision.why != decision.follower.why:
             _send(_explain(decision), decision, cause, send)
 
 

@@ -1,4 +1,4 @@
-"""Tags that a hint has named within the hour: looked at on every tick.
+"""Tags that a hint has named within the hour, or a look has missed: looked at on every tick.
 
 Best effort: an instance that ends forgets them, and the tags go back to their own interval.
 """

@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 
-from transship.errors import ImageNotFound, PermanentError, RateLimited, TemporaryError
+from transship.errors import ImageNotFound, PermanentError, TemporaryError
 from transship.model.fetched import Head
 from transship.model.reference import Reference
 from transship.throttle import Pauses, Throttle
@@ -42,22 +42,17 @@ def look_at(
 ) -> Iterator[Look]:
     """In the order of *tags*; those not asked any more because of a 429 carry that as their error.
 
-    Memory does not grow with the number of tags.
+    *head* keeps to *pauses*. Memory does not grow with the number of tags.
     """
 
     def look(tag: Reference) -> Look:
         try:
+            # Here too, so that nobody waits for a turn that will be refused.
             pauses.check(tag.registry, now())
             throttle.wait(tag.registry)
-            # Another thread may have been told to stop while this one waited its turn.
-            pauses.check(tag.registry, now())
             return Look(tag=tag, head=head(tag))
         except ImageNotFound:
             return Look(tag=tag)
-        except RateLimited as error:
-            limited = RateLimited(str(error), source=tag.registry, retry_at=error.retry_at)
-            pauses.note(limited, now())
-            return Look(tag=tag, error=limited)
         except (TemporaryError, PermanentError) as error:
             return Look(tag=tag, error=error)
 

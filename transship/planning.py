@@ -4,7 +4,10 @@ The image is looked up at most once and proved at most once, and only when a pla
 revision is never planned of an image that was not pulled through the mirror, byte by byte.
 """
 
+from dataclasses import replace
 from functools import cached_property
+
+from msgspec import structs
 
 from transship.lookup import Resolved, look_up
 from transship.model.mirror import Mirror
@@ -17,6 +20,7 @@ from transship.model.plan import (
     recorded,
     want,
 )
+from transship.model.record import MIRROR, RECORD, UPSTREAM
 from transship.model.request import Deploy
 from transship.model.service import Service
 from transship.ports import Parts
@@ -28,28 +32,54 @@ class Planning:
         self._mirror = mirror
         self._mirrored = mirror.serving(deploy.image)
         self._parts = parts
+        self._proofs: dict[Resolved, Found] = {}
 
     @cached_property
     def resolved(self) -> Resolved:
         """What the image's tag means."""
         parts = self._parts
-        return look_up(parts.registry, self._deploy.image, self._mirror, deadline=parts.deadline)
+        return look_up(
+            parts.registry, self._deploy.image, self._mirror, parts.stock, deadline=parts.deadline
+        )
 
     def plan(self, current: Service | None, public: bool | None) -> list[Change]:
         """*public* is how the service stands, None where the request does not ask."""
         changes = self.rehearse(current, public)
         if any(isinstance(change, CreateService | NewRevision) for change in changes):
-            return self._plan(self._proved, current, public)
+            return self._plan(self._proved_for(current), current, public)
         return changes
 
     def rehearse(self, current: Service | None, public: bool | None) -> list[Change]:
         """The same without a pull: what of an index would be deployed is not known then."""
-        found = recorded(self.resolved.digest, self.resolved.by, current)
-        return self._plan(found, current, public)
+        resolved = self._resolved_for(current)
+        return self._plan(recorded(resolved.digest, resolved.by, current), current, public)
 
-    @cached_property
-    def _proved(self) -> Found:
-        return self._parts.prove(self._mirrored.pin(self.resolved.digest), self.resolved.by)
+    def _proved_for(self, current: Service | None) -> Found:
+        resolved = self._resolved_for(current)
+        if resolved not in self._proofs:
+            found = self._parts.prove(self._mirrored.pin(resolved.digest), resolved.by)
+            proof = structs.replace(found.proof, mirror_since=resolved.since)
+            self._proofs[resolved] = replace(found, proof=proof)
+        return self._proofs[resolved]
+
+    def _resolved_for(self, current: Service | None) -> Resolved:
+        """What the tag means, unless the mirror says so and *current* was told something newer.
+
+        The mirror's tag stays where it was when somebody asked for it last; a deploy while the
+        upstream is silent must not go back to that.
+        """
+        resolved, record = self.resolved, current.record if current else None
+        if (
+            resolved.by == MIRROR
+            and record is not None
+            and record.resolved_by == UPSTREAM
+            and record.image.unpinned() == self._deploy.image
+            and (resolved.since is None or resolved.since <= record.requested_at)
+        ):
+            return Resolved(
+                digest=record.index or record.child, by=RECORD, since=record.requested_at
+            )
+        return resolved
 
     def _plan(self, found: Found, current: Service | None, public: bool | None) -> list[Change]:
         wanted = want(self._deploy, found, self._mirrored, current)

@@ -15,6 +15,7 @@ from transship.model.reference import Reference
 from transship.model.service import Revision, Service
 from transship.model.traffic import Share
 from transship.resolve import Registry
+from transship.stock import Stock
 
 Sleep = Callable[[float], None]
 
@@ -76,4 +77,5 @@ class Parts(CloudRun):
     """Everything that a deploy may touch."""
 
     registry: Registry
+    stock: Stock
     prove: Prove

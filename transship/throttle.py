@@ -6,7 +6,11 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from transship.deadline import Deadline
 from transship.errors import RateLimited
+from transship.model.fetched import Head
+from transship.model.reference import Reference
+from transship.resolve import Registry
 
 # Docker Hub's abuse limit names no time; its documentation speaks of minutes.
 _UNNAMED = timedelta(minutes=5)
@@ -57,7 +61,29 @@ class Pauses:
                 f"{source} is not asked before {until.isoformat()}", source=source, retry_at=until
             )
 
-    def note(self, limited: RateLimited, now: datetime) -> None:
+    def note(self, limited: RateLimited, now: datetime) -> datetime:
+        """Until when its source is paused now."""
         until = limited.retry_at or now + _UNNAMED
         with self._lock:
-            self._until[limited.source] = max(until, self._until.get(limited.source, until))
+            until = max(until, self._until.get(limited.source, until))
+            self._until[limited.source] = until
+            return until
+
+
+class Patient:
+    """*registry*, left alone for as long as it asked for; it raises RateLimited meanwhile."""
+
+    def __init__(self, registry: Registry, pauses: Pauses, now: Callable[[], datetime]) -> None:
+        self._registry = registry
+        self._pauses = pauses
+        self._now = now
+
+    def head(self, reference: Reference, *, deadline: Deadline) -> Head:
+        source = reference.registry
+        self._pauses.check(source, self._now())
+        try:
+            return self._registry.head(reference, deadline=deadline)
+        except RateLimited as error:
+            limited = RateLimited(str(error), source=source, retry_at=error.retry_at)
+            limited.retry_at = self._pauses.note(limited, self._now())
+            raise limited from error

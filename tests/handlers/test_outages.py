@@ -74,7 +74,6 @@ def mirror_mended(cloud: Cloud) -> None:
         (upstream_down, upstream_up),
         (upstream_fails, upstream_mended),
         (limit_reached, upstream_mended),
-        (abused, upstream_mended),
         (mirror_down, mirror_up),
         (mirror_fails, mirror_mended),
         (mirror_cuts, mirror_mended),
@@ -96,6 +95,19 @@ def test_a_message_outlasts_an_outage_of_a_registry(
     (event,) = cloud.outcomes()
     assert event["type"] == "dev.transship.deployed.v1"
     assert cloud.writes() == ["CreateService"]
+
+
+def test_a_registry_that_named_a_time_is_not_asked_before_it(
+    cloud: Cloud, deployer: Function
+) -> None:
+    abused(cloud)
+    assert deployer.push(MESSAGE, message_id="42") == 503
+    asked = len(cloud.hub.requests)
+
+    upstream_mended(cloud)
+    assert deployer.push(MESSAGE, message_id="42") == 503
+
+    assert len(cloud.hub.requests) == asked
 
 
 @pytest.mark.parametrize(

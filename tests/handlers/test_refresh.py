@@ -56,6 +56,7 @@ def settings(cloud: Cloud, **others: str) -> dict[str, str]:
         TRANSSHIP_LOCAL_RUN_V1=cloud.run.v1_url,
         TRANSSHIP_LOCAL_ACCOUNT=world.REFRESHER,
         TRANSSHIP_REDEPLOY_TOPIC=world.REDEPLOY,
+        TRANSSHIP_WARM_TOPIC=world.WARM,
         TRANSSHIP_IGNORED_PRINCIPALS=world.DEPLOYER,
         **others,
     )
@@ -63,7 +64,7 @@ def settings(cloud: Cloud, **others: str) -> dict[str, str]:
 
 @pytest.fixture
 def topic(cloud: Cloud) -> Iterator[None]:
-    with retained(cloud.pubsub.grpc_address, {world.REDEPLOY: ASKED}):
+    with retained(cloud.pubsub.grpc_address, {world.REDEPLOY: ASKED, world.WARM: ""}):
         yield
 
 
@@ -308,14 +309,20 @@ def test_traffic_that_an_operator_pinned_is_a_hold(
 
 
 @pytest.mark.parametrize(
-    ("policy", "reason"),
+    ("policy", "reason", "kinds"),
     [
-        ({"images": ["docker.io/library/*"]}, "refused"),
-        ({"targets": [{"project": world.PROJECT, "region": "europe-*"}]}, "unlisted_region"),
+        ({"images": ["docker.io/library/*"]}, "refused", ["explain"]),
+        # Where nothing may be deployed, nothing is written either.
+        ({"targets": [{"project": world.PROJECT, "region": "europe-*"}]}, "unlisted_region", []),
     ],
 )
 def test_a_policy_that_was_tightened_holds_for_what_was_deployed_before(
-    cloud: Cloud, topic: None, follower: str, policy: dict[str, Any], reason: str
+    cloud: Cloud,
+    topic: None,
+    follower: str,
+    policy: dict[str, Any],
+    reason: str,
+    kinds: list[str],
 ) -> None:
     cloud.hub.push(SITE, "latest", images.static_site("two"))
     with running(
@@ -324,7 +331,7 @@ def test_a_policy_that_was_tightened_holds_for_what_was_deployed_before(
         refresher = Refresher(function=function, cloud=cloud)
         assert refresher.hint() == 200
 
-    assert [asked["kind"] for asked in refresher.asked()] == ["explain"]
+    assert [asked["kind"] for asked in refresher.asked()] == kinds
     (refreshed,) = refresher.refreshed()
     assert refreshed["decisions"][0]["reason"] == reason
 

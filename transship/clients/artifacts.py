@@ -5,7 +5,7 @@ not do that, and over REST the escape would be escaped again
 (google.cloud.artifactregistry_v1.types.Tag.name: "slashes are escaped").
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -15,7 +15,8 @@ from google.cloud import artifactregistry_v1
 
 from transship.clients.google_errors import translated
 from transship.model.digest import Digest
-from transship.model.mirror import Mirrors
+from transship.model.fetched import Known
+from transship.model.mirror import Mirror, Mirrors
 from transship.model.reference import Reference
 
 _API = "artifactregistry.googleapis.com"
@@ -23,25 +24,24 @@ _GRANT = "roles/artifactregistry.reader on the mirror"
 _TIMEOUT = 10.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """What the mirror's tag says, and since when it has that version."""
-
-    digest: Digest
-    created: datetime
-    updated: datetime
-
-
 class ArtifactRegistry:
+    """*keeps* is told by another face of the API (clients/remote.py)."""
+
     def __init__(
-        self, client: artifactregistry_v1.ArtifactRegistryClient, mirrors: Mirrors
+        self,
+        client: artifactregistry_v1.ArtifactRegistryClient,
+        mirrors: Mirrors,
+        *,
+        keeps: Callable[[Mirror], bool],
     ) -> None:
         self._client = client
         self._mirrors = mirrors
+        self.keeps = keeps
 
-    def has(self, image: Reference) -> bool:
-        """Whether the mirror has stored the digest of *image*, which names it in the mirror."""
-        return self._version(image, str(image.digest)) is not None
+    def held_since(self, image: Reference) -> datetime | None:
+        """When the mirror stored the digest of *image*, which names it in the mirror."""
+        version = self._version(image, str(image.digest))
+        return None if version is None else version.create_time
 
     def tag(self, image: Reference) -> Known | None:
         """What *image*'s tag says in the mirror; None where it was never asked for."""
@@ -55,9 +55,7 @@ class ArtifactRegistry:
         version = self._version(image, digest)
         if version is None:
             return None
-        return Known(
-            digest=Digest(digest), created=version.create_time, updated=version.update_time
-        )
+        return Known(digest=Digest(digest), created=version.create_time)
 
     def _version(self, image: Reference, digest: str) -> Any:
         name = f"{self._package(image)}/versions/{digest}"

@@ -1,6 +1,7 @@
 """What a registry answered about a manifest."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from transship.model.digest import Digest
 from transship.model.ratelimit import RateLimit
@@ -23,3 +24,11 @@ class Fetched:
     media_type: str
     digest: Digest
     rate_limit: RateLimit | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What a tag says in the mirror, and since when the mirror has that digest."""
+
+    digest: Digest
+    created: datetime

@@ -33,7 +33,11 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Deployed(Outcome, frozen=True, kw_only=True):
-    """The service runs the image and serves it; *changed* says whether this event made it so."""
+    """The service runs the image and serves it; *changed* says whether this event made it so.
+
+    *resolved_by* says whose word it was what the tag means, and *mirror_since*, while the upstream
+    was silent, since when that is known: the tag may have moved since then.
+    """
 
     type: ClassVar[str] = "dev.transship.deployed.v1"
 
@@ -44,6 +48,7 @@ class Deployed(Outcome, frozen=True, kw_only=True):
     url: str = ""
     resolved_by: str = ""
     mirror_agrees: bool | None = None
+    mirror_since: datetime | None = None
     public: bool | None = None
     blobs: int = 0
     bytes: int = 0
@@ -135,7 +140,10 @@ class Refreshed(Outcome, frozen=True, kw_only=True):
 class Swept(Outcome, frozen=True, kw_only=True):
     """A tick, or one of its shards: how many tags there are, were due, were looked at and moved.
 
-    *decisions* are those that are not "up to date"; *warmed* counts warm pulls asked for.
+    *missed* tags could not be looked at. *decisions* are those that are not "up to date"; *warmed*
+    counts warm pulls asked for. *behind* counts tags of which the mirror says something else than
+    the upstream; *lag_seconds* is how long the mirror has held the newer digest without its tag
+    saying so, at the most.
     """
 
     type: ClassVar[str] = "dev.transship.swept.v1"
@@ -145,7 +153,10 @@ class Swept(Outcome, frozen=True, kw_only=True):
     shards: int = 0
     looked: int = 0
     moved: int = 0
+    missed: int = 0
     warmed: int = 0
+    behind: int = 0
+    lag_seconds: int = 0
     decisions: tuple[Decided, ...] = ()
 
 

@@ -32,7 +32,8 @@ from transship.model.marks import NO_MARKS, TRACKED_LABEL, Marks, merged, tracki
 from transship.model.naming import ServiceName, tracking_label
 from transship.model.policy import refuse_target
 from transship.model.reason import Reason
-from transship.model.record import INDEX_KEY, Proof, Record
+from transship.model.record import Proof, Record
+from transship.model.recording import recording
 from transship.model.reference import Reference
 from transship.model.request import Condition, Deploy
 from transship.model.service import CLIENT, Service, State
@@ -257,7 +258,7 @@ def plan_deploy(
     changes: list[Change] = []
     if current is None:
         changes.append(CreateService(wanted=because(wanted, Reason.NEW_SERVICE)))
-    elif reason := _new_revision(wanted, current):
+    elif reason := _new_revision(deploy, wanted, current):
         staged = _staged(deploy, because(wanted, reason), current)
         changes.append(NewRevision(current=current, wanted=staged, reason=reason))
     elif annotating := _annotating(wanted, current):
@@ -282,21 +283,15 @@ def _staged(deploy: Deploy, wanted: Wanted, current: Service) -> Wanted:
 
 def _annotating(wanted: Wanted, current: Service) -> Annotate | None:
     """The right image runs; what the service says about it may be behind."""
-    record, index = current.record, wanted.record.index
-    annotations: dict[str, str | None] = {}
-    labels: dict[str, str | None] = {}
-    reason = Reason.OTHER_PLATFORM_ONLY
-    if record is not None and record.child == wanted.record.child and record.index != index:
-        # Recorded, so that the next look does not find the same change again.
-        annotations[INDEX_KEY] = str(index or "")
+    marks, reason = recording(wanted.record, current)
     if not tracking_holds(wanted.tracks, current):
-        marks, reason = tracking_marks(wanted.tracks, current.labels), Reason.NEW_TRACKING
-        annotations, labels = {**annotations, **marks.annotations}, {**marks.labels}
-    if not annotations:
+        tracking = tracking_marks(wanted.tracks, current.labels)
+        marks, reason = merged(marks, tracking), Reason.NEW_TRACKING
+    if marks == NO_MARKS:
         return None
-    return Annotate(
-        current=current, marks=Marks(annotations=annotations, labels=labels), reason=reason
-    )
+    # It follows again.
+    why = {WHY_KEY: None} if WHY_KEY in current.annotations else {}
+    return Annotate(current=current, marks=merged(marks, Marks(annotations=why)), reason=reason)
 
 
 def because(wanted: Wanted, reason: Reason) -> Wanted:
@@ -304,8 +299,13 @@ def because(wanted: Wanted, reason: Reason) -> Wanted:
     return replace(wanted, record=replace(wanted.record, reason=reason.value))
 
 
-def _new_revision(wanted: Wanted, current: Service) -> Reason | None:
-    if not runs_wanted(wanted, current) or current.condition.state is State.FAILED:
+def _new_revision(deploy: Deploy, wanted: Wanted, current: Service) -> Reason | None:
+    if not runs_wanted(wanted, current):
+        return Reason.NEW_IMAGE
+    if deploy.only_if is not None:
+        # What failed here fails again: another index around the same child is no reason to retry.
+        return None
+    if current.condition.state is State.FAILED:
         return Reason.NEW_IMAGE
     if current.has_our_traffic and not is_on_trial(current):
         # Asked for again by somebody who knows: a fresh revision, since the old one had its turn.

@@ -41,8 +41,7 @@ class Reason(StrEnum):
     SKIPPED = "skipped", "wait for the tag to move on, or publish a `release` message"
     OPERATOR_HOLD = (
         "operator_hold",
-        "traffic is pinned, or another image was deployed by hand; `gcloud run services"
-        " update-traffic SERVICE --to-latest` ends the former, a `release` message the latter",
+        "`gcloud run services update-traffic --to-latest`, or `release` for an image set by hand",
     )
     PAUSED = "paused", "set TRANSSHIP_PAUSED to false: automatic deploys are paused everywhere"
     PACED = "paced", "wait: the service had its automatic deploys of this hour; a later one follows"

@@ -24,16 +24,22 @@ TRACKS_KEY = f"{PREFIX}tracks"
 CAUSE_KEY = f"{PREFIX}cause"
 INDEX_KEY = f"{PREFIX}index"
 
-UPSTREAM, MIRROR = "upstream", "mirror"
+# Whose word it is what a tag means: the upstream's, the mirror's while the upstream is silent, or,
+# where that is older than what the service was told before, the service's own record.
+UPSTREAM, MIRROR, RECORD = "upstream", "mirror", "record"
 
 
 class Proof(msgspec.Struct, frozen=True, kw_only=True):
-    """What the pull of an image hashed, and whether the mirror's tag says the same digest."""
+    """What the pull of an image hashed, and whether the mirror's tag says the same digest.
+
+    *mirror_since*: where the upstream was silent, since when who answered for it knew the digest.
+    """
 
     blobs: int
     bytes: int
     seconds: float
     mirror_agrees: bool | None = None
+    mirror_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -65,6 +65,7 @@ def deployed(
         url=service.uri,
         public=public,
         mirror_agrees=record.pulled.mirror_agrees if record else None,
+        mirror_since=record.pulled.mirror_since if record else None,
         resolved_by=record.resolved_by if record else "",
         blobs=record.pulled.blobs if record else 0,
         bytes=record.pulled.bytes if record else 0,

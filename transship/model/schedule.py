@@ -5,7 +5,7 @@ the tick, and from how long ago it moved. That is at most an hour's wait, jitter
 """
 
 import hashlib
-import math
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 SHORTEST, LONGEST = timedelta(minutes=5), timedelta(minutes=60)
@@ -21,17 +21,35 @@ def interval(moved_at: datetime | None, now: datetime) -> timedelta:
     return min(max(age / _SHARE_OF_AGE, SHORTEST), LONGEST)
 
 
-def tick_number(now: datetime, tick: timedelta) -> int:
-    """Which tick this is: the same for a tick that is delivered twice or some seconds late."""
-    return int((now - _EPOCH) / tick)
+def tick_number(published_at: datetime, tick: timedelta) -> int:
+    """Which tick this is: the same however late, and however often, it is delivered."""
+    return int((published_at - _EPOCH) / tick)
 
 
 def is_due(
-    tag: str, *, moved_at: datetime | None, hot: bool, now: datetime, tick: timedelta
+    tag: str, *, moved_at: datetime | None, hot: bool, published_at: datetime, tick: timedelta
 ) -> bool:
-    """*tag* in canonical form. *hot*: somebody has said within the hour that it may have moved."""
+    """*tag* in canonical form. *hot*: somebody has said within the hour that it may have moved.
+
+    *published_at* is the tick's own time.
+    """
     if hot:
         return True
-    ticks = max(1, math.floor(interval(moved_at, now) / tick))
+    wait = interval(moved_at, published_at)
+    ticks = next(each for each in _waits(tick) if each == 1 or each * tick <= wait)
     phase = int.from_bytes(hashlib.sha256(tag.encode()).digest()[:8], "big")
-    return (tick_number(now, tick) + phase) % ticks == 0
+    return (tick_number(published_at, tick) + phase) % ticks == 0
+
+
+def _waits(tick: timedelta) -> Iterator[int]:
+    """The numbers of ticks that are waited, longest first; each is a multiple of the next.
+
+    So a tag that rests ever longer goes over from one to the next without missing its turn: every
+    tick that is due in the slower rhythm is due in the faster one. Else a change from five ticks
+    to six could leave ten between two looks.
+    """
+    ticks = max(1, int(LONGEST / tick))
+    while ticks > 1:
+        yield ticks
+        ticks //= next(factor for factor in range(2, ticks + 1) if ticks % factor == 0)
+    yield 1

@@ -6,7 +6,6 @@ Each is written on the service with who and when; none makes a revision.
 from datetime import datetime
 from typing import Annotated
 
-import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from transship.errors import InvalidEvent, InvalidReference

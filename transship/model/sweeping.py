@@ -93,14 +93,14 @@ def due(
     named: Iterable[Reference],
     hot: frozenset[Reference],
     *,
-    now: datetime,
+    published_at: datetime,
     tick: timedelta,
 ) -> list[Reference]:
     """In an order of its own, so that a tick delivered twice makes the same shards."""
     timely = {
         tag
         for tag, moved in tags.items()
-        if is_due(str(tag), moved_at=moved, hot=tag in hot, now=now, tick=tick)
+        if is_due(str(tag), moved_at=moved, hot=tag in hot, published_at=published_at, tick=tick)
     }
     return sorted(timely | set(named), key=str)
 
