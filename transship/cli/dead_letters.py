@@ -1,0 +1,214 @@
+"""`transship dead-letters`: what was given up, and what is to become of it."""
+
+import getpass
+from typing import Any
+
+import click
+import msgspec
+
+from transship.cli.burials import DAYS, Burial, burials, leased
+from transship.cli.ending import Ended
+from transship.cli.tools import Tools, verb
+from transship.model.dead_letter import DeadLetter, Judged, Verdict
+
+_LIMIT = 1000
+_SHORT = 60
+
+ids = click.argument("ids", nargs=-1, required=True, metavar="ID...")
+again = click.option(
+    "--again",
+    is_flag=True,
+    help="From the record, also where the retained copy is gone or already replayed.",
+)
+
+
+@click.group("dead-letters", short_help="Messages that were given up.")
+def dead_letters() -> None:
+    """Messages that were given up: look at them, publish them again, or let go of them."""
+
+
+@dead_letters.command("list")
+@click.option("--all", "everything", is_flag=True, help="Those replayed or discarded as well.")
+@click.option(
+    "--limit", type=click.IntRange(1, _LIMIT), default=100, show_default=True, help="The most."
+)
+@verb
+def list_(tools: Tools, *, everything: bool, limit: int) -> None:
+    """What was given up in the last thirty days and is not settled."""
+    found = [each for each in _burials(tools, limit) if everything or not each.verdict]
+    tools.output.rows(
+        ("id", "given up", "from", "after", "message", "verdict")[: 6 if everything else 5],
+        [_row(each)[: 6 if everything else 5] for each in found],
+        [_document(each) for each in found],
+        empty=f"no message was given up in the last {DAYS} days",
+    )
+
+
+@dead_letters.command
+@click.argument("letter", metavar="ID")
+@verb
+def show(tools: Tools, letter: str) -> None:
+    """All that is known of one dead letter."""
+    burial = _burial(tools, letter)
+    if tools.output.json:
+        tools.output.document(_document(burial))
+        return
+    found = burial.letter
+    tools.output.facts(
+        f"dead letter {found.id}",
+        {
+            "given up": f"{burial.buried_at:%Y-%m-%d %H:%M:%S} UTC",
+            "by": found.subscription,
+            "after": f"{found.deliveries} deliveries" if found.deliveries else "",
+            "first published": found.published_at.isoformat(),
+            "attributes": " ".join(f"{key}={text}" for key, text in found.attributes.items()),
+            "message": _text(found),
+            "verdict": f"{burial.verdict} by {burial.by or 'somebody'}" if burial.verdict else "",
+        },
+        good=bool(burial.verdict),
+    )
+
+
+@dead_letters.command
+@ids
+@click.option("--topic", help="Where to.  [default: the topic that it was on]")
+@again
+@verb
+def replay(tools: Tools, ids: tuple[str, ...], *, topic: str | None, again: bool) -> None:
+    """Publish dead letters again, to the topic that they were on.
+
+    They keep the time at which they were first published, so that they undo nothing that was asked
+    for since, and count as one event however often they are replayed.
+    """
+    letters = {id_: _unsettled(tools, id_, again=again).letter for id_ in dict.fromkeys(ids)}
+    topics = {id_: topic or _origin(tools, letter) for id_, letter in letters.items()}
+    subscriptions, retained = tools.clients.subscriptions, _retained(tools)
+    with leased(subscriptions, retained, set(letters)) as copies:
+        _check_copies(letters, {id_: copies[id_].data for id_ in copies}, again=again)
+        for id_, letter in letters.items():
+            data = copies[id_].data if id_ in copies else letter.data
+            if data is None:
+                raise Ended(f"{id_} is longer than its record, and its retained copy is gone")
+            event = tools.publish(topics[id_], data, letter.again())
+            # The verdict before the copy goes: a crash in between leaves a copy that can be
+            # replayed once more, and a replay that comes twice changes nothing.
+            _judge(tools, id_, Verdict.REPLAYED)
+            if id_ in copies:
+                subscriptions.acknowledge(retained, [copies[id_]])
+            _told(tools, id_, Verdict.REPLAYED, topic=topics[id_], message_id=event)
+
+
+@dead_letters.command
+@ids
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@verb
+def discard(tools: Tools, ids: tuple[str, ...], *, yes: bool) -> None:
+    """Let go of dead letters. Their records stay in the log for as long as it keeps them."""
+    letters = {id_: _unsettled(tools, id_, again=False).letter for id_ in dict.fromkeys(ids)}
+    if not yes and tools.output.is_watched:
+        for letter in letters.values():
+            tools.output.say(f"{letter.id}  {_text(letter)[:_SHORT]}")
+        click.confirm(f"Let go of {len(letters)}?", abort=True, err=True)
+    subscriptions, retained = tools.clients.subscriptions, _retained(tools)
+    with leased(subscriptions, retained, set(letters)) as copies:
+        _check_copies(letters, {id_: copies[id_].data for id_ in copies}, again=False)
+        for id_ in letters:
+            _judge(tools, id_, Verdict.DISCARDED)
+            subscriptions.acknowledge(retained, [copies[id_]])
+            _told(tools, id_, Verdict.DISCARDED)
+
+
+def _burials(tools: Tools, limit: int = _LIMIT) -> list[Burial]:
+    log = tools.clients.log_entries
+    return burials(log, tools.config.project, limit=limit, deadline=tools.deadline())
+
+
+def _burial(tools: Tools, id_: str) -> Burial:
+    for burial in _burials(tools):
+        if burial.letter.id == id_:
+            return burial
+    raise Ended(
+        f"no dead letter {id_} is on record: `transship dead-letters list` has those that are"
+    )
+
+
+def _unsettled(tools: Tools, id_: str, *, again: bool) -> Burial:
+    burial = _burial(tools, id_)
+    if burial.verdict and not again:
+        raise Ended(
+            f"{id_} was {burial.verdict} by {burial.by or 'somebody'} already;"
+            " `replay --again` publishes it once more"
+        )
+    return burial
+
+
+def _check_copies(letters: dict[str, DeadLetter], copies: dict[str, bytes], *, again: bool) -> None:
+    """All or none: nothing is published before every copy is ours."""
+    missing = letters.keys() - copies.keys()
+    if missing and not again:
+        raise Ended(
+            f"the retained copy of {', '.join(sorted(missing))} cannot be had: somebody else holds"
+            " it for the moment, or it is settled. Nothing was done; try again in a minute, or"
+            " `replay --again` publishes from the record"
+        )
+
+
+def _origin(tools: Tools, letter: DeadLetter) -> str:
+    topic = letter.subscription and tools.clients.subscriptions.topic_of(letter.subscription)
+    # A subscription outlives its topic under another name.
+    if not topic or not topic.startswith("projects/"):
+        raise Ended(
+            f"nobody knows which topic {letter.id} was on"
+            f" ({letter.subscription or 'it was published to the dead letters by hand'});"
+            " give --topic projects/PROJECT/topics/TOPIC"
+        )
+    return topic
+
+
+def _judge(tools: Tools, id_: str, verdict: Verdict) -> None:
+    try:
+        by = getpass.getuser()
+    except (KeyError, OSError):
+        by = ""
+    judged = Judged(dead_letter=id_, verdict=verdict, by=by)
+    tools.publish(tools.topic("dead-letter"), msgspec.json.encode(judged), judged.attributes)
+
+
+def _told(tools: Tools, id_: str, verdict: Verdict, **more: str) -> None:
+    if tools.output.json:
+        tools.output.document({"dead_letter": id_, "verdict": verdict.value, **more})
+    else:
+        where = f" to {more['topic']}" if more else ""
+        click.echo(f"{id_} is {verdict.value}{where}")
+
+
+def _retained(tools: Tools) -> str:
+    return f"projects/{tools.config.project}/subscriptions/transship-dead-letter-retained"
+
+
+def _row(burial: Burial) -> tuple[str, ...]:
+    letter = burial.letter
+    return (
+        letter.id,
+        f"{burial.buried_at.astimezone():%m-%d %H:%M}",
+        letter.subscription.rpartition("/")[2],
+        str(letter.deliveries or ""),
+        _text(letter),
+        burial.verdict,
+    )
+
+
+def _text(letter: DeadLetter) -> str:
+    if letter.data is None:
+        return f"({letter.size} bytes, sha256 {letter.sha256}: too long for the record)"
+    return letter.data.decode(errors="replace")
+
+
+def _document(burial: Burial) -> dict[str, Any]:
+    letter = burial.letter
+    return {
+        **letter.fields(),
+        "buried_at": burial.buried_at.isoformat(),
+        "verdict": burial.verdict,
+        "by": burial.by,
+    }

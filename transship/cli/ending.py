@@ -1,0 +1,77 @@
+"""How a command ends: its exit status, and the sentence that says what to do.
+
+0  done, or nothing had to be done
+1  failed: the outcome says rejected, failed or not done; or what was named is not there
+2  the command line, or a setting, is wrong
+3  the time that --within gives has run out; the message is still on its way
+4  not reached: no credentials, a permission is missing, no stack or no topic
+130  Ctrl-C
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import IntEnum
+
+import click
+
+from transship.errors import (
+    AccessDenied,
+    InvalidEvent,
+    InvalidReference,
+    NoMirror,
+    PermanentError,
+    ServiceUnavailable,
+    TransshipError,
+)
+from transship.variables import InvalidConfiguration
+
+
+class Status(IntEnum):
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    TIMED_OUT = 3
+    NOT_REACHED = 4
+    INTERRUPTED = 130
+
+
+class Ended(click.ClickException):
+    """An end other than good; *message* says what happened and what to do."""
+
+    def __init__(self, message: str, status: Status = Status.FAILED) -> None:
+        super().__init__(message)
+        self.exit_code = int(status)  # type: ignore[misc]  # click reads the instance's
+
+
+_STATUSES: tuple[tuple[type[Exception], Status], ...] = (
+    (InvalidConfiguration, Status.USAGE),
+    (InvalidEvent, Status.USAGE),
+    (InvalidReference, Status.USAGE),
+    (NoMirror, Status.USAGE),
+    (AccessDenied, Status.NOT_REACHED),
+    (PermanentError, Status.FAILED),
+    (ServiceUnavailable, Status.NOT_REACHED),
+    (TransshipError, Status.FAILED),
+)
+
+
+@contextmanager
+def in_words() -> Iterator[None]:
+    """Whatever can go wrong, as a sentence and a status; a bug stays a traceback."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise click.exceptions.Exit(Status.INTERRUPTED) from None
+    except (InvalidConfiguration, TransshipError) as error:
+        status = next(status for kind, status in _STATUSES if isinstance(error, kind))
+        raise Ended(str(error), status) from error
+    except Exception as error:
+        # Google's own library of credentials, which is loaded only where it is used.
+        if type(error).__module__.startswith("google.auth."):
+            raise Ended(
+                f"no credentials: {error}\n"
+                "  Run `gcloud auth application-default login`, or start the local stack and run"
+                ' eval "$(python -m local env)".',
+                Status.NOT_REACHED,
+            ) from error
+        raise

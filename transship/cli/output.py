@@ -1,0 +1,138 @@
+"""What a person or a program sees: tables on a terminal, plain lines in a pipe, JSON on request.
+
+Results go to stdout and everything else to stderr, which stays silent in a pipe. NO_COLOR and
+TERM=dumb are honoured (https://no-color.org); nothing that came from a message or an image is read
+as markup.
+"""
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import click
+import msgspec
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_KILOBYTE, _MEGABYTE = 1000, 1_000_000
+_SHORT_DIGEST = len("sha256:") + 12
+
+
+class Output:
+    """*json* asks for documents; else tables where stdout is a terminal, and lines where not."""
+
+    def __init__(self, *, json: bool = False) -> None:
+        self.json = json
+
+    @cached_property
+    def console(self) -> "Console":
+        return _console(sys.stdout)
+
+    @cached_property
+    def notes(self) -> "Console":
+        return _console(sys.stderr)
+
+    @property
+    def is_watched(self) -> bool:
+        """Somebody sits there: for questions, progress and what is said on the way."""
+        return sys.stdout.isatty() and sys.stderr.isatty()
+
+    def say(self, text: str) -> None:
+        """On the way; not for programs."""
+        if self.is_watched and not self.json:
+            self.notes.print(text, style="dim", soft_wrap=True)
+
+    def warn(self, text: str) -> None:
+        """What a program's log should have, too."""
+        click.echo(f"warning: {text}", err=True)
+
+    def document(self, document: Mapping[str, Any]) -> None:
+        """One JSON document."""
+        click.echo(encoded(document))
+
+    def rows(
+        self,
+        columns: Sequence[str],
+        rows: Iterable[Sequence[str]],
+        documents: Iterable[Mapping[str, Any]],
+        *,
+        empty: str,
+    ) -> None:
+        """A table; tabs between and a row a line in a pipe; a JSON document a line on request."""
+        if self.json:
+            for document in documents:
+                self.document(document)
+            return
+        found = list(rows)
+        if not self.console.is_terminal:
+            for row in found:
+                click.echo("\t".join(row))
+            return
+        if not found:
+            self.say(empty)
+            return
+        from rich.table import Table  # noqa: PLC0415 - half of what --help would take
+        from rich.text import Text  # noqa: PLC0415 - as above
+
+        table = Table(box=None, pad_edge=False, header_style="dim")
+        for column in columns:
+            table.add_column(column, overflow="fold")
+        for row in found:
+            table.add_row(*(Text(short_digests(cell)) for cell in row))
+        self.console.print(table)
+
+    def facts(self, title: str, facts: Mapping[str, str], *, good: bool = True) -> None:
+        """A headline, and what is not empty of *facts*."""
+        if not self.console.is_terminal:
+            click.echo(title)
+            for name, value in facts.items():
+                if value:
+                    click.echo(f"{name}\t{value}")
+            return
+        from rich.table import Table  # noqa: PLC0415 - half of what --help would take
+        from rich.text import Text  # noqa: PLC0415 - as above
+
+        mark, style = ("✓", "green") if good else ("✗", "bold red")
+        self.console.print(Text.assemble((f"{mark} ", style), (title, "bold")), soft_wrap=True)
+        table = Table.grid(padding=(0, 2, 0, 0))
+        table.add_column(style="dim")
+        table.add_column(overflow="fold")
+        for name, value in facts.items():
+            if value:
+                table.add_row(f"  {name}", Text(value))
+        self.console.print(table)
+
+
+def encoded(document: Mapping[str, Any]) -> str:
+    return msgspec.json.encode(document).decode()
+
+
+def size(count: int) -> str:
+    """
+    >>> size(50_331_648), size(1023), size(0)
+    ('50.3 MB', '1.0 kB', '0 bytes')
+    """
+    if count < _KILOBYTE:
+        return f"{count} bytes"
+    return f"{count / _MEGABYTE:.1f} MB" if count >= _MEGABYTE else f"{count / _KILOBYTE:.1f} kB"
+
+
+def short_digests(text: str) -> str:
+    """Enough of a digest for the eye.
+
+    >>> short_digests("nginx@sha256:" + "a" * 64)
+    'nginx@sha256:aaaaaaaaaaaa'
+    """
+    before, found, digest = text.partition("sha256:")
+    return f"{before}{found}{digest}"[: len(before) + _SHORT_DIGEST] if found else text
+
+
+def _console(stream: Any) -> "Console":
+    from rich.console import Console  # noqa: PLC0415 - half of what --help would take
+
+    if hasattr(stream, "reconfigure"):
+        # A terminal that cannot show a tick is no reason to fail.
+        stream.reconfigure(errors="replace")
+    return Console(file=stream, highlight=False, markup=False, emoji=False)

@@ -1,0 +1,145 @@
+"""`transship status` and `transship why`: what runs, what the tag means, and why not."""
+
+from typing import Any
+
+import click
+
+from transship.cli.ending import Ended
+from transship.cli.telling import clear_of
+from transship.cli.tools import Tools, verb
+from transship.cli.tracked import DUE, Standing, familiar, followers, standings
+from transship.model.digest import Digest
+from transship.model.follow import Follower
+from transship.model.reason import Reason
+
+_HEX = 12
+_DUE_HELP = "nothing to clear: the tag has moved, and the next hint or sweep deploys it"
+
+
+@click.command(short_help="What runs, what the tag means, and why not.")
+@click.argument("service", required=False)
+@verb
+def status(tools: Tools, service: str | None) -> None:
+    """What each tracked service runs, what its tag means upstream, and why not.
+
+    With SERVICE, more about that one.
+    """
+    found = named(followers(tools), service)
+    stands = standings(tools, found)
+    if service and not tools.output.json:
+        for standing in stands:
+            tools.output.facts(_headline(standing), _facts(standing), good=_is_good(standing))
+        return
+    tools.output.rows(
+        ("service", "tracks", "runs", "upstream", "why"),
+        [_row(standing, whole=not tools.output.console.is_terminal) for standing in stands],
+        [_document(standing) for standing in stands],
+        empty="no service is tracked: `transship deploy` makes one, `transship track` adds one",
+    )
+
+
+@click.command(short_help="Why a service runs what it runs.")
+@click.argument("service", required=False)
+@verb
+def why(tools: Tools, service: str | None) -> None:
+    """Why SERVICE runs what it runs, and how to change each thing in its way.
+
+    Without SERVICE, every reason there is.
+    """
+    if service is None:
+        tools.output.rows(
+            ("reason", "how to clear it"),
+            [(reason.value, reason.help) for reason in Reason],
+            [{"reason": reason.value, "clear": reason.help} for reason in Reason],
+            empty="",
+        )
+        return
+    for standing in standings(tools, named(followers(tools), service)):
+        if tools.output.json:
+            tools.output.document(_document(standing))
+            continue
+        tools.output.facts(_headline(standing), _facts(standing), good=_is_good(standing))
+        tools.output.rows(
+            ("reason", "how to clear it"),
+            [(reason, clear(reason)) for reason in standing.reasons],
+            [],
+            empty="",
+        )
+
+
+def clear(reason: str) -> str:
+    return _DUE_HELP if reason == DUE else clear_of(reason)
+
+
+def named(found: list[Follower], service: str | None) -> list[Follower]:
+    """Those of the name, in whatever region; raises Ended where there is none."""
+    if service is None:
+        return found
+    chosen = [each for each in found if each.name.service == service]
+    if not chosen:
+        others = ", ".join(sorted({each.name.service for each in found})) or "none"
+        raise Ended(
+            f"no service {service} is tracked; tracked are: {others}."
+            f" `transship track {service} IMAGE` lets it follow a tag"
+        )
+    return chosen
+
+
+def _headline(standing: Standing) -> str:
+    name = standing.follower.name.service
+    tag = familiar(standing.follower.tracks) or "nothing any more"
+    if standing.reason == Reason.UP_TO_DATE:
+        return f"{name} runs what {tag} means"
+    if standing.upstream and standing.follower.has(standing.upstream):
+        return f"{name} was given what {tag} means, and did not become ready"
+    return f"{name} does not run what {tag} means"
+
+
+def _is_good(standing: Standing) -> bool:
+    return standing.reason == Reason.UP_TO_DATE
+
+
+def _facts(standing: Standing) -> dict[str, str]:
+    follower = standing.follower
+    return {
+        "project": follower.name.project,
+        "region": follower.name.region,
+        "tracks": str(follower.tracks or ""),
+        "runs": str(follower.runs or ""),
+        "of the index": str(follower.index or ""),
+        "upstream": str(standing.upstream or "") or "unknown",
+        "why": " ".join(standing.reasons),
+    }
+
+
+def _row(standing: Standing, *, whole: bool) -> tuple[str, ...]:
+    follower = standing.follower
+    # The index where it is known: that is what compares with the upstream by eye.
+    runs = follower.index or follower.runs
+    return (
+        follower.name.service,
+        str(follower.tracks or "") if whole else familiar(follower.tracks),
+        _shown(runs, whole=whole),
+        _shown(standing.upstream, whole=whole),
+        " ".join(standing.reasons),
+    )
+
+
+def _shown(digest: Digest | None, *, whole: bool) -> str:
+    text = str(digest or "")
+    return text if whole else text.removeprefix("sha256:")[:_HEX]
+
+
+def _document(standing: Standing) -> dict[str, Any]:
+    follower = standing.follower
+    return {
+        "service": follower.name.service,
+        "project": follower.name.project,
+        "region": follower.name.region,
+        "tracks": str(follower.tracks or ""),
+        "runs": str(follower.runs or ""),
+        "index": str(follower.index or ""),
+        "upstream": str(standing.upstream or ""),
+        "follows": _is_good(standing),
+        "reasons": [{"reason": reason, "clear": clear(reason)} for reason in standing.reasons],
+    }

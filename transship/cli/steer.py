@@ -1,0 +1,122 @@
+"""`transship track`, `hold`, `pin` and the rest: a verb for each kind of message that steers.
+
+Made from the messages: a kind that is new there is a verb here, its fields arguments, and those
+that may be left out options.
+"""
+
+import getpass
+from typing import Any
+
+import click
+import msgspec
+from msgspec.inspect import StructType, type_info
+
+from transship.cli import flags
+from transship.cli.deploy import followed, follows, send_and_tell
+from transship.cli.tools import Tools, verb
+from transship.errors import InvalidEvent
+from transship.model.messages import decode_message
+from transship.model.reference import parse_reference
+from transship.model.steering import STEERINGS, Steering
+
+# Messages that only transship writes, and fields that all kinds have.
+_OURS = {"explain", "advance"}
+_COMMON = {"service", "project", "region", "by", "why"}
+_HELP = {
+    "track": "Let SERVICE follow IMAGE's tag from now on, whoever made it.",
+    "untrack": "Take off SERVICE what transship wrote on it; it goes on running.",
+    "hold": "No automatic deploys of SERVICE until it is released.",
+    "pin": "Let SERVICE stay on the digest that it runs until it is released.",
+    "skip": "Never deploy DIGEST (what the tag means: an index's) to SERVICE.",
+    "release": "End holds, pins and skips of SERVICE, and follow the tag again.",
+    "rollback": "Send SERVICE's visitors to an earlier revision, and quarantine what serves now.",
+    "clear": "Forget what turned out bad on SERVICE, or --digest alone.",
+}
+_SHORT = {
+    "track": "Let a service follow a tag.",
+    "untrack": "Take off what transship wrote on it.",
+    "hold": "No automatic deploys for now.",
+    "pin": "Stay on the digest that runs.",
+    "skip": "Never deploy one digest.",
+    "release": "End holds, pins and skips.",
+    "rollback": "Back to an earlier revision.",
+    "clear": "Forget what turned out bad.",
+}
+_ABOUT = {
+    "revision": "Its short name.  [default: the last one that was witnessed healthy]",
+    "digest": "What the tag meant.  [default: all]",
+}
+
+
+def commands() -> list[click.Command]:
+    return [_command(kind, struct) for kind, struct in STEERINGS.items() if kind not in _OURS]
+
+
+def _command(kind: str, struct: type[Steering]) -> click.Command:
+    info = type_info(struct)
+    assert isinstance(info, StructType)  # noqa: S101 - it is one
+    own = [field for field in info.fields if field.name not in _COMMON]
+    run = _run(kind)
+    for field in reversed(own):
+        if not field.required:
+            about = _ABOUT.get(field.name, "")
+            run = click.option(f"--{field.name.replace('_', '-')}", help=about)(run)
+    run = click.option("--why", help="The reason, kept with the request for others to read.")(run)
+    run = click.option("--by", help="Who asks, kept as well.  [default: your login name]")(run)
+    for name in reversed(["service", *(field.name for field in own if field.required)]):
+        run = click.argument(name)(run)
+    about = _HELP.get(kind) or (struct.__doc__ or "").strip()
+    return click.command(kind, help=about, short_help=_SHORT.get(kind))(run)
+
+
+def _run(kind: str) -> Any:
+    @followed
+    @verb
+    def run(
+        tools: Tools,
+        service: str,
+        by: str | None,
+        *,
+        follow: bool | None,
+        within: float,
+        **named: Any,
+    ) -> None:
+        said = {name: text for name, text in named.items() if text}
+        document = {
+            "kind": kind,
+            "service": service,
+            "by": by or _login(),
+            **tools.named,
+            **said,
+        }
+        data = msgspec.json.encode(document)
+        _check(data)
+        attributes = {"kind": kind, "service": service}
+        send_and_tell(
+            tools,
+            data,
+            attributes,
+            service=service,
+            follow=follows(tools, follow),
+            within=within,
+        )
+
+    return run
+
+
+def _check(data: bytes) -> None:
+    """Raises InvalidEvent as the function would, by the argument."""
+    try:
+        message = decode_message(data)
+        image = getattr(message, "image", None)
+        if isinstance(image, str):
+            parse_reference(image)
+    except InvalidEvent as error:
+        raise InvalidEvent(flags.in_flags(str(error))) from error
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""

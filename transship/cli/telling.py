@@ -1,0 +1,130 @@
+"""An outcome in words for a person, and as an exit status."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from transship.cli.ending import Status
+from transship.cli.hearing import Heard
+from transship.cli.output import Output, size
+from transship.model.outcome import (
+    Deployed,
+    Failed,
+    Planned,
+    Rejected,
+    Steered,
+    Warmed,
+)
+from transship.model.reason import Reason
+
+_GOOD = {each.type for each in (Deployed, Planned, Steered, Warmed)}
+_STEPS = {
+    "resolved": "the tag is resolved",
+    "pulling": "pulling through the mirror",
+    "proved": "every byte is proved",
+    "applied": "Cloud Run was told",
+    "waiting": "Cloud Run is at work",
+    "ready": "ready",
+}
+
+
+def short_type(kind: str) -> str:
+    """
+    >>> short_type("dev.transship.deployed.v1")
+    'deployed'
+    """
+    parts = kind.split(".")
+    return parts[-2] if len(parts) > 1 else kind
+
+
+def status_of(heard: Heard) -> Status:
+    return Status.DONE if heard.type in _GOOD else Status.FAILED
+
+
+def tell(output: Output, heard: Heard) -> None:
+    """The whole CloudEvent for programs."""
+    if output.json:
+        output.document(heard.event)
+        return
+    output.facts(_headline(heard), _facts(heard.data), good=status_of(heard) is Status.DONE)
+
+
+def _headline(heard: Heard) -> str:
+    data = heard.data
+    what = data.get("service") or data.get("image") or "the message"
+    changed = bool(data.get("changed", True))
+    headlines: dict[tuple[str, bool], str] = {
+        (Deployed.type, True): f"{what} runs {data.get('image')}",
+        (Deployed.type, False): f"{what} runs {data.get('image')} already",
+        (Failed.type, True): f"{what}: deployed, and never became ready; traffic stays",
+        (Planned.type, True): f"{what}: {'what would be done' if data.get('plan') else 'as asked'}",
+        (Rejected.type, True): f"rejected: {data.get('reason')}",
+        (Steered.type, True): f"{what}: {data.get('kind')} is written down",
+        (Steered.type, False): f"{what}: {data.get('kind')} was so already",
+        (Warmed.type, True): f"the mirror holds {data.get('image')}",
+    }
+    undone = f"{what}: nothing was done ({data.get('reason')})"
+    return headlines.get((heard.type, changed), undone)
+
+
+def _facts(data: Mapping[str, Any]) -> dict[str, str]:
+    facts = {
+        "url": data.get("url", ""),
+        "revision": data.get("revision", ""),
+        "digest": data.get("child_digest") or data.get("index_digest", ""),
+        "pulled": f"{size(data['bytes'])} in {data.get('seconds', 0):.1f} s"
+        if data.get("bytes")
+        else "",
+        "condition": " ".join(filter(None, (data.get("condition"), data.get("message")))),
+        "still serving": data.get("serving", ""),
+        "log": data.get("log_url", ""),
+        "tracks": data.get("image", "") if data.get("kind") == "track" else "",
+        "why": data.get("reason", "") if "error" not in data else "",
+        "detail": data.get("detail", ""),
+        "error": data.get("error", ""),
+        "rule": data.get("rule", ""),
+        "to change that": data.get("clear", ""),
+    }
+    facts |= {f"step {number}": step for number, step in enumerate(data.get("plan", ()), 1)}
+    return {name: str(value) for name, value in facts.items()}
+
+
+def clear_of(reason: str) -> str:
+    """How to change it, in the words of the documented reasons."""
+    return next((each.help for each in Reason if each == reason), "")
+
+
+@contextmanager
+def progress(output: Output, text: str) -> Iterator[Any]:
+    """Gives what is to be called with each step; it shows them where somebody watches."""
+    if not output.is_watched or output.json:
+        yield lambda _: None
+        return
+    from rich.progress import (  # noqa: PLC0415 - loaded where somebody watches
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        SpinnerColumn,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=20),
+        DownloadColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=output.notes, transient=True) as shown:
+        task = shown.add_task(text, total=None)
+
+        def told(step: Mapping[str, Any]) -> None:
+            shown.update(
+                task,
+                description=_STEPS.get(str(step.get("step")), text),
+                completed=step.get("bytes") or 0,
+                total=step.get("total") or None,
+            )
+
+        yield told
