@@ -1,5 +1,6 @@
 """Google's own clients, pointed at a running stack by the environment that it announces."""
 
+import urllib.request
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +10,7 @@ from google.iam.v1 import iam_policy_pb2
 from google.pubsub_v1 import PublisherClient
 
 from local import world
+from local.manifests import OCI
 
 _EVERYBODY = "allUsers"
 _TIMEOUT = 10.0
@@ -37,6 +39,22 @@ def mirrored(env: Mapping[str, str]) -> list[artifactregistry_v1.DockerImage]:
     )
     place = f"projects/{world.PROJECT}/locations/{world.LOCATION}/repositories/{world.REMOTE}"
     return list(client.list_docker_images(parent=place, timeout=_TIMEOUT))
+
+
+def read_through_mirror(env: Mapping[str, str], repository: str, *, account: str) -> None:
+    """What the first request of a `docker pull` of the tag latest is."""
+    hosts = dict(entry.split("=", 1) for entry in env["TRANSSHIP_LOCAL_HOSTS"].split(","))
+    place = f"{world.PROJECT}/{world.REMOTE}/{repository}"
+    request = urllib.request.Request(
+        f"{hosts[world.MIRROR_HOST]}/v2/{place}/manifests/latest",
+        headers={
+            "Host": world.MIRROR_HOST,
+            "Authorization": f"Bearer ya29.local.{account}",
+            "Accept": f"{OCI.index}, {OCI.manifest}",
+        },
+    )
+    with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:
+        answer.read()
 
 
 def _is_public(client: Any, name: str) -> bool:

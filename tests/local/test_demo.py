@@ -31,6 +31,7 @@ def test_the_demo_shows_a_page_that_was_on_docker_hub_only(tmp_path: Path) -> No
     assert "<h1>Hello! This was on Docker Hub only.</h1>" in done.stdout
     assert "nothing changed (up_to_date)" in done.stdout
     assert "<h1>The tag has moved, and so has the page.</h1>" in done.stdout
+    assert "<h1>The page has followed its tag again.</h1>" in done.stdout
     assert "\x1b[" not in done.stdout
 
 

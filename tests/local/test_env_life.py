@@ -13,7 +13,9 @@ pytestmark = pytest.mark.stack
 
 
 def deploy_hello(terminal: Terminal) -> None:
-    terminal.ok("publish", "--wait", '{"image": "hello", "allow_unauthenticated": true}')
+    message = '{"image": "hello", "allow_unauthenticated": true}'
+    deployed = terminal.run("publish", "--wait", "--within", "40", message)
+    assert deployed.exit_code == 0, deployed.output + terminal.ok("logs")
 
 
 def test_ctrl_c_leaves_no_process_and_no_error(tmp_path: Path) -> None:
