@@ -6,7 +6,7 @@ from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]  # its stubs are a package of their own
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import UNSET, Struct
 
@@ -15,6 +15,7 @@ from transship.errors import InvalidEvent
 from transship.model.messages import DeployRequest, decode_message, json_schema
 from transship.model.wire import MESSAGE_LIMIT
 
+PROPERTY = settings(derandomize=True, deadline=None)
 DIGEST = f"sha256:{'0' * 64}"
 
 GOOD: list[dict[str, Any]] = [
@@ -148,6 +149,7 @@ def test_a_name_does_not_end_with_a_line_break() -> None:
     assert "`$.env_vars`" in refusal({"image": "nginx", "env_vars": {"A\n": "1"}})
 
 
+@PROPERTY
 @given(st.binary())
 def test_bytes_are_a_message_or_refused_and_nothing_else_happens(data: bytes) -> None:
     with suppress(InvalidEvent):
@@ -161,6 +163,7 @@ _JSON = st.recursive(
 )
 
 
+@PROPERTY
 @given(st.dictionaries(st.sampled_from(list(DeployRequest.__struct_fields__)), _JSON, max_size=4))
 def test_whatever_the_decoder_takes_the_schema_takes(fields: dict[str, Any]) -> None:
     document = {**fields, "image": "nginx"}

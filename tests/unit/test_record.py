@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.nouns import INDEX, a_record, a_service, digest
@@ -15,6 +15,7 @@ _DIGESTS = st.text("0123456789abcdef", min_size=64, max_size=64).map(
 )
 
 
+@settings(derandomize=True, deadline=None)
 @given(
     index=st.none() | _DIGESTS,
     child=_DIGESTS,
