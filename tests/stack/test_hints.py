@@ -86,7 +86,7 @@ def test_somebodys_pull_changes_the_page(stage: Stage, logged: Logged) -> None:
 def test_a_gcr_message_changes_the_page(stage: Stage) -> None:
     stage.mirror.logged = Logged.NOTHING
     web, url = serving(stage)
-    # Now only: the deploy's own pull would have the tag looked at, and the next look waits a minute.
+    # Not before: the deploy's own pull would be a hint, and the next look has to wait a minute.
     stage.mirror.publishes_to_gcr = True
     stage.hub.push(web.repository, "latest", images.static_site("moved"))
     # The mirror looks again before the hour is over.
