@@ -30,7 +30,12 @@ def deploy_image(request: flask.Request) -> tuple[str, int]:
     with logs.request_context(dict(request.headers), project=_config.project):
         return boundary.settle(
             request,
-            lambda delivery: orders.handle(delivery, config=_config, parts=_clients.deploy_parts()),
+            lambda delivery: orders.handle(
+                delivery,
+                config=_config,
+                parts=_clients.deploy_parts(),
+                progress=_clients.sender(_config.progress_topic) if _config.progress_topic else None,
+            ),
             publish=_clients.publish_outcome,
         )
 

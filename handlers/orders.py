@@ -1,5 +1,7 @@
 """A message of the deploy and redeploy topics, given to whoever handles its kind."""
 
+from contextlib import ExitStack
+
 from handlers import deploy, steer, visitors
 from handlers.payloads import Delivery
 from transship.config import Config
@@ -8,10 +10,16 @@ from transship.model.outcome import Outcome
 from transship.model.request import deploy_of
 from transship.model.steering import MOVING
 from transship.ports import Parts
+from transship.progress import Send, watched
 
 
-def handle(delivery: Delivery, *, config: Config, parts: Parts) -> Outcome | None:
-    """Raises InvalidEvent, which names the field and what would be right."""
+def handle(
+    delivery: Delivery, *, config: Config, parts: Parts, progress: Send | None = None
+) -> Outcome | None:
+    """*progress* publishes how far a deploy is that asks for it; None: there is no topic.
+
+    Raises InvalidEvent, which names the field and what would be right.
+    """
     message = decode_message(delivery.data)
     if isinstance(message, MOVING):
         return visitors.handle(message, delivery, config=config, parts=parts)
@@ -27,4 +35,7 @@ def handle(delivery: Delivery, *, config: Config, parts: Parts) -> Outcome | Non
         mirrors=config.mirrors,
         rules=config.rules,
     )
-    return deploy.handle(request, policy=config.policy, mirrors=config.mirrors, parts=parts)
+    with ExitStack() as held:
+        if message.progress and progress is not None:
+            parts = held.enter_context(watched(request, parts, progress))
+        return deploy.handle(request, policy=config.policy, mirrors=config.mirrors, parts=parts)

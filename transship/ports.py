@@ -14,6 +14,7 @@ from transship.model.plan import Found, Wanted
 from transship.model.reference import Reference
 from transship.model.service import Revision, Service
 from transship.model.traffic import Share
+from transship.prove import Progress
 from transship.resolve import Registry
 from transship.stock import Stock
 
@@ -24,8 +25,12 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-# Pulls an image (in the mirror, by digest) and proves every byte; the text is who resolved it.
-Prove = Callable[[Reference, str], Found]
+class Prove(Protocol):
+    """Pulls *image* (in the mirror, by digest) and proves every byte."""
+
+    def __call__(
+        self, image: Reference, resolved_by: str, *, progress: Progress | None = None
+    ) -> Found: ...
 
 
 class Services(Protocol):

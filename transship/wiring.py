@@ -27,6 +27,7 @@ from transship.model.outcome import Outcome
 from transship.model.plan import Found
 from transship.model.reference import Reference
 from transship.ports import Parts
+from transship.prove import Progress
 from transship.pull import Limits
 from transship.quota import QuotaLog
 from transship.shard import WarmParts
@@ -121,11 +122,18 @@ class Clients:
             deadline=deadline,
         )
 
-    def _prove(self, image: Reference, resolved_by: str, *, deadline: Deadline) -> Found:
+    def _prove(
+        self,
+        image: Reference,
+        resolved_by: str,
+        *,
+        deadline: Deadline,
+        progress: Progress | None = None,
+    ) -> Found:
         return warm(
             image,
             self._config.platform,
-            pull=partial(self._pulls.pull, self.registry),
+            pull=partial(self._pulls.pull, self.registry, progress=progress),
             tags=self.registry,
             resolved_by=resolved_by,
             limits=Limits(bytes=self._config.max_image_bytes),
