@@ -34,7 +34,9 @@ def deploy_image(request: flask.Request) -> tuple[str, int]:
                 delivery,
                 config=_config,
                 parts=_clients.deploy_parts(),
-                progress=_clients.sender(_config.progress_topic) if _config.progress_topic else None,
+                progress=_clients.sender(_config.progress_topic)
+                if _config.progress_topic
+                else None,
             ),
             publish=_clients.publish_outcome,
         )
