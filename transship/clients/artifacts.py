@@ -41,7 +41,7 @@ class ArtifactRegistry:
     def held_since(self, image: Reference) -> datetime | None:
         """When the mirror stored the digest of *image*, which names it in the mirror."""
         version = self._version(image, str(image.digest))
-        return None if version is None else version.create_time
+        return None if version is None else _plain(version.create_time)
 
     def tag(self, image: Reference) -> Known | None:
         """What *image*'s tag says in the mirror; None where it was never asked for."""
@@ -55,7 +55,7 @@ class ArtifactRegistry:
         version = self._version(image, digest)
         if version is None:
             return None
-        return Known(digest=Digest(digest), created=version.create_time)
+        return Known(digest=Digest(digest), created=_plain(version.create_time))
 
     def _version(self, image: Reference, digest: str) -> Any:
         name = f"{self._package(image)}/versions/{digest}"
@@ -74,3 +74,8 @@ class ArtifactRegistry:
             f"projects/{mirror.project}/locations/{mirror.location}/repositories/"
             f"{mirror.repository}/packages/{quote(upstream.repository, safe='')}"
         )
+
+
+def _plain(time: datetime) -> datetime:
+    """Not proto-plus's DatetimeWithNanoseconds, which msgspec does not encode."""
+    return datetime.combine(time.date(), time.timetz())
