@@ -93,12 +93,14 @@ class CloudRunFleet:
         token: Callable[[], str],
         list_region: ListRegion,
         projects: Mapping[str, tuple[str, ...]],
+        page: int = _PAGE,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._transport = transport
         self._token = token
         self._list_region = list_region
         self._projects = projects
+        self._page_size = page
         self._clock = clock
         self._kept: dict[str, _Kept] = {}
         # One flight for each project.
@@ -146,7 +148,11 @@ class CloudRunFleet:
                 return found
 
     def _page(self, project: str, label: str, more: str, deadline: Deadline) -> ServiceList:
-        query = {"labelSelector": label, "limit": _PAGE, **({"continue": more} if more else {})}
+        query = {
+            "labelSelector": label,
+            "limit": self._page_size,
+            **({"continue": more} if more else {}),
+        }
         url = (
             f"https://{HOST}/apis/serving.knative.dev/v1/namespaces/{project}/services"
             f"?{urlencode(query)}"
