@@ -14,6 +14,7 @@ from typing import Any
 from local.clock import Clock
 from local.registry import audit
 from local.registry.content import Store, Stored
+from local.registry.description import api_denied, description
 from local.registry.distribution import (
     DIGEST,
     Route,
@@ -34,6 +35,7 @@ from local.registry.upstream import Found, Upstream
 from local.registry.wire import Refused, Request, Response, error, json_response
 
 DOWNLOAD_HOST = "storage.googleapis.com"
+API_HOST = "artifactregistry.googleapis.com"
 PROJECT_AND_REPOSITORY = 2
 
 
@@ -81,7 +83,7 @@ class Mirror(Host):
     @property
     def hosts(self) -> dict[str, str]:
         """Where each production name is answered."""
-        return {self.host: self.address, DOWNLOAD_HOST: self.address}
+        return dict.fromkeys((self.host, DOWNLOAD_HOST, API_HOST), self.address)
 
     def add_remote(self, name: str, upstream: Upstream) -> Remote:
         def stored(package: str, digest: str, tag: str) -> None:
@@ -111,6 +113,8 @@ class Mirror(Host):
         return found
 
     def _answer(self, request: Request) -> Response:
+        if request.host == API_HOST:
+            return self._described(request)
         if not request.is_local and request.host not in {self.host, DOWNLOAD_HOST}:
             return Response(status=421, body=f"{request.host} is not served here\n".encode())
         if request.path.startswith("/artifacts-downloads/"):
@@ -124,6 +128,19 @@ class Mirror(Host):
             return json_response(200, {}).seen_as(principal)
         asked = route(request.path)
         return not_found() if asked is None else self._registry(request, asked)
+
+    def _described(self, request: Request) -> Response:
+        """The one page of the API over REST: what its client library drops is read there."""
+        principal = self._identities.principal(request, "Bearer")
+        path = f"/v1/projects/{self.project}/locations/{self.location}/repositories/"
+        remote = self.repositories.get(request.path.removeprefix(path))
+        if (
+            request.method != "GET"
+            or principal not in self.readers
+            or not isinstance(remote, Remote)
+        ):
+            return api_denied(request)
+        return json_response(200, description(remote, request.path)).seen_as(principal)
 
     def _registry(self, request: Request, asked: Route) -> Response:
         parts = asked.name.split("/", PROJECT_AND_REPOSITORY)

@@ -70,6 +70,8 @@ class Remote:
         self.name = name
         self.store = store
         self.upstream = upstream
+        # ``noCache``: the API says so; that nothing is stored then is not implemented here.
+        self.is_connector = False
         self._clock = clock
         self._doubts = doubts
         self._on_stored = on_stored  # package, digest, tag or ""

@@ -1,6 +1,7 @@
 """What may succeed later is not acknowledged, and deployed once when it is back."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import grpc
 import pytest
@@ -177,6 +178,8 @@ def test_a_silent_upstream_is_answered_for_by_the_mirrors_tag(
     data = cloud.outcomes()[-1]["data"]
     assert data["resolved_by"] == "mirror"
     assert data["index_digest"] == images.static_site("one").digest
+    since = datetime.fromisoformat(data["mirror_since"])
+    assert timedelta() <= datetime.now(UTC) - since < timedelta(minutes=5)
 
 
 def test_what_is_up_to_date_needs_no_mirror(cloud: Cloud, deployer: Function) -> None:
