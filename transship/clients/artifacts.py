@@ -22,6 +22,7 @@ from transship.model.reference import Reference
 _API = "artifactregistry.googleapis.com"
 _GRANT = "roles/artifactregistry.reader on the mirror"
 _TIMEOUT = 10.0
+_OFFICIAL = "library/"
 
 
 class ArtifactRegistry:
@@ -40,40 +41,47 @@ class ArtifactRegistry:
 
     def held_since(self, image: Reference) -> datetime | None:
         """When the mirror stored the digest of *image*, which names it in the mirror."""
-        version = self._version(image, str(image.digest))
-        return None if version is None else _plain(version.create_time)
+        versions = (self._version(package, str(image.digest)) for package in self._packages(image))
+        return next((_plain(version.create_time) for version in versions if version), None)
 
     def tag(self, image: Reference) -> Known | None:
         """What *image*'s tag says in the mirror; None where it was never asked for."""
-        name = f"{self._package(image)}/tags/{image.tag}"
+        known = (self._tag(package, str(image.tag)) for package in self._packages(image))
+        return next((one for one in known if one), None)
+
+    def _tag(self, package: str, tag: str) -> Known | None:
+        name = f"{package}/tags/{tag}"
         with translated(f"get tag {name}", api=_API, grant=_GRANT):
             try:
-                tag = self._client.get_tag(name=name, timeout=_TIMEOUT)
+                said = self._client.get_tag(name=name, timeout=_TIMEOUT)
             except exceptions.NotFound:
                 return None
-        digest = tag.version.rpartition("/")[2]
-        version = self._version(image, digest)
+        digest = said.version.rpartition("/")[2]
+        version = self._version(package, digest)
         if version is None:
             return None
         return Known(digest=Digest(digest), created=_plain(version.create_time))
 
-    def _version(self, image: Reference, digest: str) -> Any:
-        name = f"{self._package(image)}/versions/{digest}"
+    def _version(self, package: str, digest: str) -> Any:
+        name = f"{package}/versions/{digest}"
         with translated(f"get version {name}", api=_API, grant=_GRANT):
             try:
                 return self._client.get_version(name=name, timeout=_TIMEOUT)
             except exceptions.NotFound:
                 return None
 
-    def _package(self, image: Reference) -> str:
+    def _packages(self, image: Reference) -> list[str]:
         held = self._mirrors.of(image)
         if held is None:
             raise ValueError(f"{image} is in no mirror")
         mirror, upstream = held
-        return (
+        parent = (
             f"projects/{mirror.project}/locations/{mirror.location}/repositories/"
-            f"{mirror.repository}/packages/{quote(upstream.repository, safe='')}"
+            f"{mirror.repository}/packages/"
         )
+        # Whether an official image is stored under its short name is not documented.
+        names = dict.fromkeys((upstream.repository, upstream.repository.removeprefix(_OFFICIAL)))
+        return [parent + quote(name, safe="") for name in names]
 
 
 def _plain(time: datetime) -> datetime:
