@@ -58,8 +58,9 @@ def _utc_now() -> datetime:
 class Clients:
     """One of each, kept for the life of the process."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, *, now: Callable[[], datetime] = _utc_now) -> None:
         self._config = config
+        self._now = now
         self._local = config.local
         self.checks = Checks()
         self.lately = Lately()
@@ -88,11 +89,12 @@ class Clients:
             google_token=self.google_token,
             observe=QuotaLog(config.quota_floor),
             ca_file=self._local.ca_file or None,
+            now=self._now,
         )
 
     @cached_property
     def _patient(self) -> Patient:
-        return Patient(self.registry, self.pauses, _utc_now)
+        return Patient(self.registry, self.pauses, self._now)
 
     def google_token(self) -> str:
         return self._token_source()
@@ -120,6 +122,7 @@ class Clients:
             access=self.access,
             probe=self.probe,
             deadline=deadline,
+            now=self._now,
         )
 
     def _prove(
@@ -154,7 +157,7 @@ class Clients:
             pauses=self.pauses,
             heat=self.heat,
             deadline=deadline,
-            now=_utc_now,
+            now=self._now,
         )
 
     @cached_property
