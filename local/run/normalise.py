@@ -98,6 +98,9 @@ def _normalise_template(template: Any, default_account: str) -> None:
     # A message that is present and one that is absent differ on the wire only.
     if not template.scaling.max_instance_count:
         template.scaling.max_instance_count = _MAX_INSTANCES
+    access = template.vpc_access
+    if (access.connector or access.network_interfaces) and not access.egress:
+        access.egress = int(run_v2.VpcAccess.VpcEgress.PRIVATE_RANGES_ONLY)
     if not template.containers:
         return
     for container in template.containers:
@@ -127,18 +130,24 @@ def _normalise_port(container: Any) -> None:
     port = container.ports[0]
     port.name = port.name or "http1"
     port.container_port = port.container_port or DEFAULT_PORT
-    probe = container.startup_probe
     if not container.HasField("startup_probe"):
+        probe = container.startup_probe
         probe.timeout_seconds = probe.period_seconds = _PROBE_SECONDS
         probe.failure_threshold = 1
         probe.tcp_socket.port = port.container_port
+    if container.startup_probe.WhichOneof("probe_type") is None:
+        container.startup_probe.tcp_socket.port = port.container_port
+    for name in ("startup_probe", "liveness_probe", "readiness_probe"):
+        if container.HasField(name):
+            _normalise_probe(getattr(container, name), port.container_port)
+
+
+def _normalise_probe(probe: Any, port: int) -> None:
     probe.timeout_seconds = probe.timeout_seconds or 1
     probe.period_seconds = probe.period_seconds or 10
     probe.failure_threshold = probe.failure_threshold or 3
     kind = probe.WhichOneof("probe_type")
-    if kind is None:
-        probe.tcp_socket.port = port.container_port
-    elif not getattr(probe, kind).port:
-        getattr(probe, kind).port = port.container_port
+    if kind is not None and not getattr(probe, kind).port:
+        getattr(probe, kind).port = port
     if kind == "http_get" and not probe.http_get.path:
         probe.http_get.path = "/"

@@ -4,7 +4,9 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from local.run import names
+from google.cloud import run_v2
+
+from local.run import attachments, names, probe_rules
 from local.run.errors import invalid
 from local.run.messages import REVISION
 from local.run.normalise import cpu_millis, ingress_container, memory_bytes
@@ -41,6 +43,10 @@ _LEAST_CPU = 80
 _LEAST_MEMORY = {4000: 2 * 2**30, 6000: 4 * 2**30, 8000: 4 * 2**30}
 _MOST_MEMORY = {500: 2**29, 999: 2**30, 1000: 4 * 2**30, 2000: 8 * 2**30, 4000: 16 * 2**30,
                 6000: 24 * 2**30, 8000: _MAX_MEMORY}  # fmt: skip
+_MANUAL = int(run_v2.ServiceScaling.ScalingMode.MANUAL)
+# https://cloud.google.com/run/docs/configuring/services/gpu
+_LEAST_GPU_CPU = 4000
+_LEAST_GPU_MEMORY = 16 * 2**30
 # https://cloud.google.com/run/docs/deploying#images and, for ghcr.io, its page on public images
 _HOST = re.compile(r"(?:[a-z0-9-]+\.)?gcr\.io|[a-z0-9-]+-docker\.pkg\.dev|docker\.io|ghcr\.io")
 _TAG = re.compile(r"[a-z](?:[a-z0-9-]*[a-z0-9])?")
@@ -55,6 +61,11 @@ def check(service: Any, service_id: str, *, local_hosts: Collection[str]) -> Non
     if len(service.description) > _MAX_DESCRIPTION:
         raise invalid("service.description", f"more than {_MAX_DESCRIPTION} characters")
     _check_template(service.template, local_hosts)
+    attachments.check(service.template, "service.template")
+    for index, container in enumerate(service.template.containers):
+        probe_rules.check(service, container, f"service.template.containers[{index}]")
+    _check_scaling(service.scaling)
+    _check_binary_authorization(service.binary_authorization)
     if service.template.revision:
         names.check_revision_id(service.template.revision, service_id)
     _check_traffic(service.traffic, service_id)
@@ -104,6 +115,7 @@ def _check_template(template: Any, local_hosts: Collection[str]) -> None:
         raise invalid(f"{field}.scaling", "min_instance_count must not exceed max_instance_count")
     for index, container in enumerate(template.containers):
         _check_container(container, f"{field}.containers[{index}]", local_hosts)
+    _check_gpu(template, field)
     cpu = cpu_millis(ingress_container(template).resources.limits["cpu"])
     if cpu < _WHOLE_CPUS[0] and concurrency > 1:
         raise invalid(field, "Total cpu < 1 is not supported with concurrency > 1.")
@@ -120,6 +132,43 @@ def _check_container(container: Any, field: str, local_hosts: Collection[str]) -
             raise invalid(f"{field}.ports[0].name", f"'http1' or 'h2c', got {port.name!r}")
         if not 0 < port.container_port <= _MAX_PORT:
             raise invalid(f"{field}.ports[0].container_port", f"between 1 and {_MAX_PORT}")
+
+
+def _check_gpu(template: Any, field: str) -> None:
+    """https://cloud.google.com/run/docs/configuring/services/gpu"""
+    with_gpu = [c for c in template.containers if "nvidia.com/gpu" in c.resources.limits]
+    for container in with_gpu:
+        resources = container.resources
+        if (
+            cpu_millis(resources.limits["cpu"]) < _LEAST_GPU_CPU
+            or memory_bytes(resources.limits["memory"]) < _LEAST_GPU_MEMORY
+        ):
+            raise invalid(f"{field}.containers.resources", "a GPU needs 4 CPUs and 16Gi at least")
+        if resources.cpu_idle:
+            raise invalid(f"{field}.containers.resources.cpu_idle", "a GPU needs CPU always on")
+    if bool(with_gpu) != bool(template.node_selector.accelerator):
+        raise invalid(f"{field}.node_selector", "belongs to a GPU, and a GPU needs one")
+
+
+def _check_scaling(scaling: Any) -> None:
+    """google/cloud/run_v2/types/vendor_settings.py, ServiceScaling"""
+    field = "service.scaling"
+    least, most = scaling.min_instance_count, scaling.max_instance_count
+    if least < 0 or most < 0 or scaling.manual_instance_count < 0:
+        raise invalid(field, "counts must not be negative")
+    if most and least > most:
+        raise invalid(field, "min_instance_count must not exceed max_instance_count")
+    if scaling.HasField("manual_instance_count") and scaling.scaling_mode != _MANUAL:
+        raise invalid(f"{field}.manual_instance_count", "belongs to the scaling mode MANUAL")
+
+
+def _check_binary_authorization(said: Any) -> None:
+    """google/cloud/run_v2/types/vendor_settings.py, BinaryAuthorization"""
+    if said.breakglass_justification and not (said.use_default or said.policy):
+        raise invalid(
+            "service.binary_authorization.breakglass_justification",
+            "must be empty while binary authorization is off",
+        )
 
 
 def _check_image(image: str, field: str, local_hosts: Collection[str]) -> None:
