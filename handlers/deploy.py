@@ -3,10 +3,11 @@
 from transship.conclude import conclude
 from transship.errors import PermanentError
 from transship.model import report
+from transship.model.asking import ask_of
 from transship.model.mirror import Mirrors
 from transship.model.outcome import Outcome
 from transship.model.plan import refuse_foreign, standing
-from transship.model.policy import Ask, Policy, admit
+from transship.model.policy import Policy, admit
 from transship.model.request import Deploy
 from transship.planning import Planning
 from transship.ports import Parts
@@ -21,7 +22,7 @@ def handle(deploy: Deploy, *, policy: Policy, mirrors: Mirrors, parts: Parts) ->
 
 
 def _handle(deploy: Deploy, *, policy: Policy, mirrors: Mirrors, parts: Parts) -> Outcome:
-    admit(policy, _ask(deploy))
+    admit(policy, ask_of(deploy))
     planning = Planning(deploy, mirrors.for_upstream(deploy.image), parts)
     if deploy.dry_run:
         return _rehearse(deploy, planning, parts)
@@ -36,20 +37,3 @@ def _rehearse(deploy: Deploy, planning: Planning, parts: Parts) -> Outcome:
         return report.unchanged(deploy, kept)
     changes = planning.rehearse(current, is_public(deploy, current, parts.access))
     return report.planned(deploy, changes, planning.resolved.digest)
-
-
-def _ask(deploy: Deploy) -> Ask:
-    settings = deploy.settings
-    return Ask(
-        reference=deploy.image,
-        service=deploy.service,
-        runtime_account=settings.service_account,
-        public=bool(deploy.public),
-        adopt=deploy.adopt,
-        cpu=settings.cpu,
-        memory=settings.memory,
-        timeout=settings.timeout,
-        concurrency=settings.concurrency,
-        min_instances=settings.min_instances,
-        max_instances=settings.max_instances,
-    )

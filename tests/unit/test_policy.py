@@ -204,7 +204,7 @@ def test_a_long_list_is_cut_in_the_reason() -> None:
         ('{"caps": {"timeout": "1d"}}', "at `$.caps.timeout`"),
         ('{"caps": {"max_instances": 0}}', "at `$.caps.max_instances`"),
         ('{"caps": {"min_instances": -1}}', "at `$.caps.min_instances`"),
-        ('{"caps": {"gpu": 1}}', "unknown field `gpu`"),
+        ('{"caps": {"tpu": 1}}', "unknown field `tpu`"),
         (json.dumps({"images": ["docker.io/**"] * 201}), "at `$.images`"),
     ],
 )

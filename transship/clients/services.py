@@ -12,7 +12,8 @@ from google.cloud import run_v2
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from transship.clients.google_errors import translated
-from transship.clients.run_template import serving_container, write_settings
+from transship.clients.run_setting import serving_container
+from transship.clients.run_template import write_settings
 from transship.clients.run_views import revision_of, service_of
 from transship.errors import Refused, ServiceConflict
 from transship.model.marks import Marks
@@ -110,7 +111,7 @@ class CloudRunServices:
 
     def _update(self, current: Service, service: run_v2.Service, mask: list[str]) -> int:
         request = run_v2.UpdateServiceRequest(
-            service=service, update_mask=FieldMask(paths=sorted(mask))
+            service=service, update_mask=FieldMask(paths=sorted(set(mask)))
         )
         doing = f"update {current.name}"
         try:
@@ -146,16 +147,14 @@ def _write(service: run_v2.Service, wanted: Wanted) -> list[str]:
     # already exists". https://github.com/googleapis/google-cloud-python/issues/11870
     service.template.revision = wanted.revision
     serving_container(service).image = str(wanted.image.untagged())
-    write_settings(service, wanted.settings)
+    written = write_settings(service, wanted.settings)
     annotations = service.template.annotations
     for key in [key for key in annotations if key.startswith(PREFIX)]:
         del annotations[key]
     annotations.update(wanted.record.annotations())
     _mark(service, wanted.marks(service.labels))
     service.client = CLIENT
-    mask = ["annotations", "client", "labels", "template"]
-    if wanted.settings.ingress is not None:
-        mask.append("ingress")
+    mask = ["annotations", "client", "labels", "template", *written]
     if wanted.traffic is not None:
         service.traffic = [_target(share) for share in wanted.traffic]
         mask.append("traffic")

@@ -1,7 +1,7 @@
 """The messages that people and programs publish, a tagged union on ``kind``.
 
-The fields of a deploy have the names of ``gcloud run deploy``'s flags. docs/messages.schema.json is
-generated from here.
+The fields of a deploy have the names of ``gcloud run deploy``'s flags (transship.model.run_flags),
+and some of our own. docs/messages.schema.json is generated from here.
 """
 
 import inspect
@@ -12,6 +12,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from transship.model.gate import Gate
+from transship.model.run_flags import RunFlags
 from transship.model.steering import (
     STEERINGS,
     AdvanceRequest,
@@ -27,13 +28,6 @@ from transship.model.steering import (
 )
 from transship.model.wire import decode
 
-Instances = Annotated[int, Meta(ge=0, le=1000)]
-EnvName = Annotated[
-    str, Meta(min_length=1, max_length=1024, pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*\Z")
-]
-Label = Annotated[str, Meta(max_length=63, pattern=r"^[a-z0-9_-]*\Z")]
-LabelKey = Annotated[str, Meta(min_length=1, max_length=63, pattern=r"^[a-z][a-z0-9_-]*\Z")]
-
 
 class OnlyIf(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What must still be so when an automatic deploy is applied: what it was decided from."""
@@ -43,43 +37,13 @@ class OnlyIf(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class DeployRequest(
-    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="deploy"
+    RunFlags, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="deploy"
 ):
     """Make a service run an image.
 
     What is absent is left as it is on an existing service, and has transship's default on a new
     one; ``null`` is not absent and is refused.
     """
-
-    image: Annotated[
-        str,
-        Meta(
-            min_length=1,
-            max_length=1024,
-            description="an image as Docker writes it",
-            examples=["nginx:1.27", "docker.io/dockersamples/static-site"],
-        ),
-    ]
-    service: str | UnsetType = UNSET
-    project: str | UnsetType = UNSET
-    region: str | UnsetType = UNSET
-
-    allow_unauthenticated: bool | UnsetType = UNSET
-    args: list[str] | UnsetType = UNSET
-    command: list[str] | UnsetType = UNSET
-    concurrency: Annotated[int, Meta(ge=1, le=1000)] | UnsetType = UNSET
-    cpu: str | int | float | UnsetType = UNSET
-    env_vars: dict[EnvName, str] | UnsetType = UNSET
-    ingress: Literal["all", "internal", "internal-and-cloud-load-balancing"] | UnsetType = UNSET
-    labels: dict[LabelKey, Label] | UnsetType = UNSET
-    max_instances: Annotated[int, Meta(ge=1, le=1000)] | UnsetType = UNSET
-    memory: str | UnsetType = UNSET
-    min_instances: Instances | UnsetType = UNSET
-    port: Annotated[int, Meta(ge=1, le=65535)] | UnsetType = UNSET
-    remove_env_vars: list[EnvName] | UnsetType = UNSET
-    service_account: str | UnsetType = UNSET
-    timeout: str | int | UnsetType = UNSET
-    update_env_vars: dict[EnvName, str] | UnsetType = UNSET
 
     strategy: Literal["immediate", "candidate"] | UnsetType = UNSET
     probe: Gate | UnsetType = UNSET

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from transship.errors import Refused
 from transship.model.naming import ServiceName
 from transship.model.pattern import ImagePattern, Pattern
+from transship.model.policy_reach import Reach, Reached, admit_reach, listed
 from transship.model.quantity import format_cpu, format_duration, format_memory
 from transship.model.reference import Reference
 
@@ -33,9 +34,6 @@ _FUNCTION_ANNOTATIONS = frozenset(
         "run.googleapis.com/function-target",
     }
 )
-
-# Reasons end up in outcomes and log lines.
-_LISTED_LIMIT = 10
 
 # infra/ puts this label on every function that transship consists of.
 PART_LABEL = "transship-part"
@@ -65,17 +63,23 @@ class Caps:
     concurrency: int
     min_instances: int
     max_instances: int
+    gpu: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """Patterns of *public* and *adopt* cover a service's own name or its resource name."""
+    """*public*, *adopt* and *breakglass* cover a service's own name or its resource name.
+
+    *breakglass*: binary authorization may be passed by, switched off, or held to another policy.
+    """
 
     images: tuple[ImagePattern, ...]
     targets: tuple[Target, ...]
     runtime_accounts: tuple[Pattern, ...]
     public: tuple[Pattern, ...]
     adopt: tuple[Pattern, ...]
+    breakglass: tuple[Pattern, ...]
+    reach: Reach
     caps: Caps
 
 
@@ -91,12 +95,19 @@ class Ask:
     runtime_account: str | None = None
     public: bool = False
     adopt: bool = False
+    breakglass: bool = False
+    reached: Reached | None = None
     cpu: int | None = None
     memory: int | None = None
     timeout: int | None = None
     concurrency: int | None = None
     min_instances: int | None = None
     max_instances: int | None = None
+    # Of all revisions together.
+    min: int | None = None
+    max: int | None = None
+    scaling: int | None = None
+    gpu: int | None = None
 
 
 def admit(policy: Policy, ask: Ask) -> None:
@@ -106,22 +117,32 @@ def admit(policy: Policy, ask: Ask) -> None:
         raise Refused(
             "policy.targets",
             f"{ask.service} is in no allowed project and region;"
-            f" right is one of {_listed(policy.targets)}",
+            f" right is one of {listed(policy.targets)}",
         )
     if ask.runtime_account is not None:
         _admit_account(policy, ask.runtime_account)
     if ask.public and not _covers(policy.public, ask.service):
         raise Refused(
             "policy.public",
-            f"{ask.service} may not be public; right is allow_unauthenticated: false, or one of"
-            f" {_listed(policy.public)}",
+            f"{ask.service} may not be public; right is allow_unauthenticated: false, without"
+            " invoker_iam_check: false, or one of"
+            f" {listed(policy.public)}",
         )
     if ask.adopt and not _covers(policy.adopt, ask.service):
         raise Refused(
             "policy.adopt",
             f"{ask.service} may not be adopted; right is another service name, or one of"
-            f" {_listed(policy.adopt)}",
+            f" {listed(policy.adopt)}",
         )
+    if ask.breakglass and not _covers(policy.breakglass, ask.service):
+        raise Refused(
+            "policy.breakglass",
+            f"{ask.service} may not pass by binary authorization; right is"
+            f" binary_authorization: default without breakglass, or one of"
+            f" {listed(policy.breakglass)}",
+        )
+    if ask.reached is not None:
+        admit_reach(policy.reach, ask.reached)
     _admit_amounts(policy.caps, ask)
 
 
@@ -130,7 +151,7 @@ def admit_image(policy: Policy, reference: Reference) -> None:
     if not any(pattern.matches(reference) for pattern in policy.images):
         raise Refused(
             "policy.images",
-            f"{reference} is not an allowed image; right is one of {_listed(policy.images)}",
+            f"{reference} is not an allowed image; right is one of {listed(policy.images)}",
         )
 
 
@@ -181,35 +202,33 @@ def _admit_account(policy: Policy, account: str) -> None:
         raise Refused(
             "policy.runtime_accounts",
             f"{account} is not an allowed runtime account; right is none, or one of"
-            f" {_listed(policy.runtime_accounts)}",
+            f" {listed(policy.runtime_accounts)}",
         )
 
 
 def _admit_amounts(caps: Caps, ask: Ask) -> None:
-    for name, asked, cap, form in (
-        ("cpu", ask.cpu, caps.cpu, format_cpu),
-        ("memory", ask.memory, caps.memory, format_memory),
-        ("timeout", ask.timeout, caps.timeout, format_duration),
-        ("concurrency", ask.concurrency, caps.concurrency, str),
-        ("min_instances", ask.min_instances, caps.min_instances, str),
-        ("max_instances", ask.max_instances, caps.max_instances, str),
+    for cap, name, form in (
+        ("cpu", "cpu", format_cpu),
+        ("memory", "memory", format_memory),
+        ("timeout", "timeout", format_duration),
+        ("concurrency", "concurrency", str),
+        ("min_instances", "min_instances", str),
+        ("min_instances", "min", str),
+        # That many are there whether anybody asks or not.
+        ("min_instances", "scaling", str),
+        ("max_instances", "max_instances", str),
+        ("max_instances", "max", str),
+        ("gpu", "gpu", str),
     ):
-        if asked is not None and asked > cap:
+        asked, most = getattr(ask, name), getattr(caps, cap)
+        if asked is not None and asked > most:
             raise Refused(
-                f"policy.caps.{name}",
-                f"{name} {form(asked)} is over the cap; right is at most {form(cap)}",
+                f"policy.caps.{cap}",
+                f"{name} {form(asked)} is over the cap; right is at most {form(most)}",
             )
 
 
 def _covers(patterns: tuple[Pattern, ...], service: ServiceName) -> bool:
     return any(
         pattern.matches(service.service) or pattern.matches(str(service)) for pattern in patterns
-    )
-
-
-def _listed(allowed: tuple[object, ...]) -> str:
-    more = len(allowed) - _LISTED_LIMIT
-    return (
-        ", ".join(map(str, allowed[:_LISTED_LIMIT])) + (f" and {more} more" if more > 0 else "")
-        or "none: the list is empty"
     )

@@ -1,7 +1,8 @@
 """The policy as the operator writes it: one JSON document, every field of which may be left out.
 
-The defaults allow Docker Hub images in the own project, no public service, no adoption, and no
-runtime account but the one that a service gets which names none.
+The defaults allow Docker Hub images in the own project, no public service, no adoption, no runtime
+account but the one that a service gets which names none, and nothing outside of the container: no
+secret, no storage but memory, no database, no network.
 """
 
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import msgspec
 from transship.model.naming import is_project
 from transship.model.pattern import Pattern, parse_image_pattern
 from transship.model.policy import Caps, Policy, Target
+from transship.model.policy_reach import Reach
 from transship.model.quantity import parse_cpu, parse_duration, parse_memory
 from transship.model.reference import DOCKER_HUB
 
@@ -40,13 +42,28 @@ class CapsDocument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     # What is always there costs while nobody asks.
     min_instances: Annotated[int, msgspec.Meta(ge=0)] = 1
     max_instances: Annotated[int, msgspec.Meta(ge=1)] = 10
+    gpu: Annotated[int, msgspec.Meta(ge=0)] = 0
+
+
+class VolumesDocument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Globs over buckets, instances (``PROJECT:REGION:NAME``) and exports (``SERVER:/PATH``).
+
+    Volumes in memory need no permission.
+    """
+
+    buckets: _Patterns = ()
+    cloudsql_instances: _Patterns = ()
+    nfs: _Patterns = ()
 
 
 class PolicyDocument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Without *targets*, every region of the own project; an empty list allows nothing.
 
     *public* and *adopt* are globs over services: their own names, `demo-*`, or their resource
-    names, `projects/*/locations/*/services/demo-*`.
+    names, `projects/*/locations/*/services/demo-*`; so is *breakglass*, which lets binary
+    authorization be passed by. *public* goes for `allow_unauthenticated` and for
+    `invoker_iam_check: false`. *secrets* and *networks* (with subnets and connectors) are globs
+    over names in the service's own project, or over resource names.
     """
 
     images: _Patterns = (f"{DOCKER_HUB}/**",)
@@ -56,6 +73,11 @@ class PolicyDocument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     runtime_accounts: _Patterns = ()
     public: _Patterns = ()
     adopt: _Patterns = ()
+    breakglass: _Patterns = ()
+    secrets: _Patterns = ()
+    volumes: VolumesDocument = VolumesDocument()
+    networks: _Patterns = ()
+    network_tags: _Patterns = ()
     caps: CapsDocument = CapsDocument()
 
 
@@ -78,6 +100,8 @@ def parse_policy(text: str | bytes, *, project: str) -> Policy:
         runtime_accounts=_each("runtime_accounts", document.runtime_accounts, Pattern),
         public=_each("public", document.public, Pattern),
         adopt=_each("adopt", document.adopt, Pattern),
+        breakglass=_each("breakglass", document.breakglass, Pattern),
+        reach=_reach(document),
         caps=Caps(
             cpu=_at("caps.cpu", caps.cpu, parse_cpu),
             memory=_at("caps.memory", caps.memory, parse_memory),
@@ -85,7 +109,20 @@ def parse_policy(text: str | bytes, *, project: str) -> Policy:
             concurrency=caps.concurrency,
             min_instances=caps.min_instances,
             max_instances=caps.max_instances,
+            gpu=caps.gpu,
         ),
+    )
+
+
+def _reach(document: PolicyDocument) -> Reach:
+    volumes = document.volumes
+    return Reach(
+        secrets=_each("secrets", document.secrets, Pattern),
+        buckets=_each("volumes.buckets", volumes.buckets, Pattern),
+        cloudsql_instances=_each("volumes.cloudsql_instances", volumes.cloudsql_instances, Pattern),
+        nfs=_each("volumes.nfs", volumes.nfs, Pattern),
+        networks=_each("networks", document.networks, Pattern),
+        network_tags=_each("network_tags", document.network_tags, Pattern),
     )
 
 

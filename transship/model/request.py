@@ -1,26 +1,22 @@
 """A deploy request in the nouns of the field: parsed once, at the edge."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import TypeVar
 
-from msgspec import UNSET, UnsetType
+from msgspec import UnsetType
 
-from transship.errors import InvalidEvent, PermanentError
+from transship.errors import InvalidEvent
 from transship.model.digest import Digest
 from transship.model.follow import DEFAULT_RULES, Rules
 from transship.model.gate import Gate
 from transship.model.messages import DeployRequest
 from transship.model.mirror import Mirrors
 from transship.model.naming import ServiceName, default_service
-from transship.model.quantity import parse_cpu, parse_duration, parse_memory
+from transship.model.normal_form import at, or_else, settings_in
 from transship.model.reference import Reference, parse_reference
-from transship.model.settings import NEW_SERVICE, Settings, pairs
-
-T = TypeVar("T")
-D = TypeVar("D")
+from transship.model.secrets import secrets_of
+from transship.model.settings import NEW_SERVICE, Settings
 
 # Clocks of publishers differ; a request from the future would shut out every later one.
 _CLOCK_SKEW = timedelta(minutes=5)
@@ -50,6 +46,8 @@ class Deploy:
     defaults: Settings
     update_env_vars: Mapping[str, str]
     remove_env_vars: frozenset[str]
+    update_secrets: Mapping[str, str] = field(default_factory=dict)
+    remove_secrets: frozenset[str] = frozenset()
     public: bool | None = None
     track: bool = True
     adopt: bool = False
@@ -78,44 +76,41 @@ def deploy_of(
 
     Raises InvalidEvent, which names the field.
     """
-    with _at("image"):
+    with at("image"):
         image = mirrors.upstream_of(parse_reference(message.image))
-    with _at("service"):
+    with at("service"):
         service = ServiceName(
-            project=_or(message.project, project),
-            region=_or(message.region, region),
-            service=_or(message.service, default_service(image)),
+            project=or_else(message.project, project),
+            region=or_else(message.region, region),
+            service=or_else(message.service, default_service(image)),
         )
-    requested_at = _or(message.requested_at, published_at)
+    requested_at = or_else(message.requested_at, published_at)
     if requested_at > published_at + _CLOCK_SKEW:
         raise InvalidEvent(
             f"{requested_at.isoformat()} is later than the message, which was published at"
             f" {published_at.isoformat()} - at `$.requested_at`"
         )
-    if message.env_vars is not UNSET and (
-        message.update_env_vars is not UNSET or message.remove_env_vars is not UNSET
-    ):
-        raise InvalidEvent(
-            "env_vars replaces and goes without update_env_vars and remove_env_vars"
-            " - at `$.env_vars`"
-        )
+    with at("update_secrets"):
+        update_secrets = secrets_of(or_else(message.update_secrets, {}), project=service.project)
     return Deploy(
         event_id=event_id,
         requested_at=requested_at,
         image=image,
         service=service,
-        settings=_settings(message),
+        settings=settings_in(message, service),
         defaults=replace(
             NEW_SERVICE, service_account=runtime_account.replace("{project}", service.project)
         ),
-        update_env_vars=_or(message.update_env_vars, {}),
-        remove_env_vars=frozenset(_or(message.remove_env_vars, [])),
-        public=_or(message.allow_unauthenticated, None),
+        update_env_vars=or_else(message.update_env_vars, {}),
+        remove_env_vars=frozenset(or_else(message.remove_env_vars, [])),
+        update_secrets=dict(update_secrets),
+        remove_secrets=frozenset(or_else(message.remove_secrets, [])),
+        public=or_else(message.allow_unauthenticated, None),
         track=message.track,
         adopt=message.adopt,
         dry_run=message.dry_run,
-        strategy=_or(message.strategy, None),
-        gate=_or(message.probe, None),
+        strategy=or_else(message.strategy, None),
+        gate=or_else(message.probe, None),
         only_if=_condition(message, image),
         rules=rules,
     )
@@ -126,55 +121,8 @@ def _condition(message: DeployRequest, image: Reference) -> Condition | None:
         return None
     if image.digest is None:
         raise InvalidEvent("a deploy with only_if names a digest - at `$.image`")
-    with _at("only_if.tracks"):
+    with at("only_if.tracks"):
         tracks = parse_reference(message.only_if.tracks)
-    with _at("only_if.runs"):
+    with at("only_if.runs"):
         runs = Digest(message.only_if.runs) if message.only_if.runs else None
     return Condition(tracks=tracks, runs=runs, moved_to=image.digest)
-
-
-def _settings(message: DeployRequest) -> Settings:
-    for key in _or(message.labels, {}):
-        if key.startswith("transship-"):
-            raise InvalidEvent(f"{key!r} is transship's own - at `$.labels`")
-    with _at("cpu"):
-        cpu = None if message.cpu is UNSET else parse_cpu(str(message.cpu))
-    with _at("memory"):
-        memory = None if message.memory is UNSET else parse_memory(message.memory)
-    with _at("timeout"):
-        timeout = None if message.timeout is UNSET else parse_duration(str(message.timeout))
-    minimum, maximum = _or(message.min_instances, 0), _or(message.max_instances, None)
-    if maximum is not None and minimum > maximum:
-        raise InvalidEvent(f"{minimum} is over max_instances, {maximum} - at `$.min_instances`")
-    return Settings(
-        args=_tuple(message.args),
-        command=_tuple(message.command),
-        concurrency=_or(message.concurrency, None),
-        cpu=cpu,
-        env_vars=None if message.env_vars is UNSET else pairs(message.env_vars),
-        ingress=_or(message.ingress, None),
-        labels=None if message.labels is UNSET else pairs(message.labels),
-        max_instances=_or(message.max_instances, None),
-        memory=memory,
-        min_instances=_or(message.min_instances, None),
-        port=_or(message.port, None),
-        service_account=_or(message.service_account, None),
-        timeout=timeout,
-    )
-
-
-def _or(value: T | UnsetType, default: D) -> T | D:
-    return default if isinstance(value, UnsetType) else value
-
-
-def _tuple(value: list[str] | UnsetType) -> tuple[str, ...] | None:
-    return None if isinstance(value, UnsetType) else tuple(value)
-
-
-@contextmanager
-def _at(field: str) -> Iterator[None]:
-    """Say where a value stands when a noun refuses it."""
-    try:
-        yield
-    except (PermanentError, ValueError) as error:
-        raise InvalidEvent(f"{error} - at `$.{field}`") from error

@@ -10,6 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
+import msgspec
+
+from transship.model.probes import ContainerProbe
+from transship.model.volumes import Volumes
+
 Pairs = tuple[tuple[str, str], ...]
 
 
@@ -22,22 +27,50 @@ def pairs(mapping: Mapping[str, str]) -> Pairs:
 class Settings:
     """Named after gcloud's flags; None means "not named", which is not "empty".
 
-    ``cpu`` in millicpus, ``memory`` in bytes, ``timeout`` in seconds.
+    ``cpu`` in millicpus, ``memory`` in bytes, ``timeout`` in seconds. A text that is empty, and a
+    probe without a kind, clear. ``secrets`` are those of variables and of files.
     """
 
     args: tuple[str, ...] | None = None
+    binary_authorization: str | None = None
+    breakglass: str | None = None
+    cloudsql_instances: tuple[str, ...] | None = None
     command: tuple[str, ...] | None = None
     concurrency: int | None = None
     cpu: int | None = None
+    cpu_boost: bool | None = None
+    cpu_throttling: bool | None = None
+    default_url: bool | None = None
+    description: str | None = None
     env_vars: Pairs | None = None
+    execution_environment: str | None = None
+    gpu: int | None = None
+    gpu_type: str | None = None
+    gpu_zonal_redundancy: bool | None = None
     ingress: str | None = None
+    invoker_iam_check: bool | None = None
     labels: Pairs | None = None
+    liveness_probe: ContainerProbe | None = None
+    max: int | None = None
     max_instances: int | None = None
     memory: int | None = None
+    min: int | None = None
     min_instances: int | None = None
+    network: str | None = None
+    network_tags: tuple[str, ...] | None = None
     port: int | None = None
+    readiness_probe: ContainerProbe | None = None
+    scaling: int | str | None = None
+    secrets: Pairs | None = None
     service_account: str | None = None
+    session_affinity: bool | None = None
+    startup_probe: ContainerProbe | None = None
+    subnet: str | None = None
     timeout: int | None = None
+    use_http2: bool | None = None
+    volumes: Volumes | None = None
+    vpc_connector: str | None = None
+    vpc_egress: str | None = None
 
     def named(self) -> dict[str, Any]:
         values = ((field.name, getattr(self, field.name)) for field in fields(self))
@@ -49,12 +82,26 @@ class Settings:
 
     def differences(self, current: Self) -> list[str]:
         """The names of the settings that *current* has otherwise."""
-        return [name for name, value in self.named().items() if value != getattr(current, name)]
+        port = self.port or current.port or 0
+        return [
+            name
+            for name, value in self.named().items()
+            if not same(value, getattr(current, name), port=port)
+        ]
 
     def fingerprint(self) -> str:
         """16 hex digits that change when what is asked for changes."""
-        text = json.dumps(self.named(), sort_keys=True, separators=(",", ":"))
+        text = json.dumps(
+            self.named(), sort_keys=True, separators=(",", ":"), default=msgspec.to_builtins
+        )
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def same(wanted: Any, current: Any, *, port: int) -> bool:
+    """Whether the value *current* is what is wanted of a container that listens at *port*."""
+    if isinstance(wanted, ContainerProbe):
+        wanted = wanted.at(port)
+    return bool(wanted == current)
 
 
 # A public image that nobody here has run before: little, and none of it when nobody calls.
