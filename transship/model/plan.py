@@ -29,6 +29,7 @@ from transship.model.follow import (
 )
 from transship.model.gate import PROBE_KEY, Gate
 from transship.model.marks import NO_MARKS, TRACKED_LABEL, Marks, merged, tracking_marks
+from transship.model.merging import merged_settings
 from transship.model.naming import ServiceName, tracking_label
 from transship.model.policy import refuse_target
 from transship.model.reason import Reason
@@ -37,7 +38,7 @@ from transship.model.recording import recording
 from transship.model.reference import Reference
 from transship.model.request import Condition, Deploy
 from transship.model.service import CLIENT, Service, State
-from transship.model.settings import Settings, pairs
+from transship.model.settings import Settings
 from transship.model.traffic import TRAFFIC_KEY, Share, to_latest
 
 # Cloud Run gives a container this port to listen on when nobody says otherwise.
@@ -229,17 +230,7 @@ def _automatic(deploy: Deploy, current: Service | None) -> tuple[datetime, ...]:
 
 def named_settings(deploy: Deploy, current: Service | None) -> Settings:
     """What *deploy* names, merged with what *current* has where merging was asked for."""
-    before = current.settings if current else Settings()
-    settings = deploy.settings
-    if deploy.update_env_vars or deploy.remove_env_vars:
-        merged = {**dict(before.env_vars or ()), **deploy.update_env_vars}
-        left = {k: v for k, v in merged.items() if k not in deploy.remove_env_vars}
-        settings = replace(settings, env_vars=pairs(left))
-    if settings.labels is not None:
-        settings = replace(
-            settings, labels=pairs({**dict(before.labels or ()), **dict(settings.labels)})
-        )
-    return settings
+    return merged_settings(deploy, current.settings if current else Settings())
 
 
 def new_service(deploy: Deploy, exposed_ports: tuple[int, ...]) -> Settings:
