@@ -221,6 +221,7 @@ class Stack:
         self.logging.start()
         self._running.callback(self.logging.stop)
         self._up("Cloud Logging", self.logging.url, "API v2, entries:list")
+        self._running.callback(self._stop_functions)
         for target in dict.fromkeys((*ROUTES.values(), *_UNROUTED)):
             function = Function(
                 target,
@@ -231,7 +232,6 @@ class Stack:
             self.functions[target] = function
             self.logging.watch(f"transship-{target.replace('_', '-')}", function.log)
             function.start()
-            self._running.callback(function.stop)
         self._make_topics()
         self._start_notices()
         self._start_scheduler()
@@ -253,6 +253,11 @@ class Stack:
 
         self.notices.start(publish)
         self._running.callback(self.notices.stop)
+
+    def _stop_functions(self) -> None:
+        """Side by side: each may take its grace to finish what it does."""
+        with ThreadPoolExecutor(len(self.functions) or 1) as pool:
+            list(pool.map(Function.stop, self.functions.values()))
 
     def _start_scheduler(self) -> None:
         publisher = self.publisher()
