@@ -6,7 +6,7 @@ from typing import Any
 import click
 import msgspec
 
-from transship.cli.burials import DAYS, Burial, burials, leased
+from transship.burials import DAYS, Burial, burials, leased
 from transship.cli.ending import Ended
 from transship.cli.tools import Tools, verb
 from transship.model.dead_letter import DeadLetter, Judged, Verdict

@@ -5,15 +5,14 @@ from typing import Any
 import click
 
 from transship.cli.ending import Ended
-from transship.cli.telling import clear_of
 from transship.cli.tools import Tools, verb
-from transship.cli.tracked import DUE, Standing, familiar, followers, standings
+from transship.cli.tracked import followers, standings
 from transship.model.digest import Digest
 from transship.model.follow import Follower
 from transship.model.reason import Reason
+from transship.standing import Standing, clear_of, familiar
 
 _HEX = 12
-_DUE_HELP = "nothing to clear: the tag has moved, and the next hint or sweep deploys it"
 
 
 @click.command(short_help="What runs, what the tag means, and why not.")
@@ -28,7 +27,8 @@ def status(tools: Tools, service: str | None) -> None:
     stands = standings(tools, found)
     if service and not tools.output.json:
         for standing in stands:
-            tools.output.facts(_headline(standing), _facts(standing), good=_is_good(standing))
+            facts = _facts(standing) | {"why": ", ".join(standing.reasons)}
+            tools.output.facts(_headline(standing), facts, good=_is_good(standing))
         return
     tools.output.rows(
         ("service", "tracks", "runs", "upstream", "why"),
@@ -59,16 +59,29 @@ def why(tools: Tools, service: str | None) -> None:
             tools.output.document(_document(standing))
             continue
         tools.output.facts(_headline(standing), _facts(standing), good=_is_good(standing))
-        tools.output.rows(
-            ("reason", "how to clear it"),
-            [(reason, clear(reason)) for reason in standing.reasons],
-            [],
-            empty="",
-        )
+        for reason in standing.reasons:
+            command = command_for(reason, standing)
+            facts = {"to change that": clear_of(reason), "command": command}
+            tools.output.facts(reason, facts, good=reason == Reason.UP_TO_DATE)
 
 
-def clear(reason: str) -> str:
-    return _DUE_HELP if reason == DUE else clear_of(reason)
+# Where a verb of ours clears it; SERVICE and IMAGE are filled in.
+_COMMANDS = {
+    Reason.FAILED_BEFORE: "transship deploy IMAGE --service SERVICE",
+    Reason.HELD: "transship release SERVICE",
+    Reason.PAUSED: "transship resume",
+    Reason.PINNED: "transship release SERVICE",
+    Reason.QUARANTINED: "transship clear SERVICE",
+    Reason.SKIPPED: "transship release SERVICE",
+    Reason.TRACKING_LOST: "transship track SERVICE IMAGE",
+}
+
+
+def command_for(reason: str, standing: Standing) -> str:
+    """Empty where no verb of ours does it."""
+    command = next((text for each, text in _COMMANDS.items() if each == reason), "")
+    image = familiar(standing.follower.tracks) or "IMAGE"
+    return command.replace("SERVICE", standing.follower.name.service).replace("IMAGE", image)
 
 
 def named(found: list[Follower], service: str | None) -> list[Follower]:
@@ -108,7 +121,6 @@ def _facts(standing: Standing) -> dict[str, str]:
         "runs": str(follower.runs or ""),
         "of the index": str(follower.index or ""),
         "upstream": str(standing.upstream or "") or "unknown",
-        "why": " ".join(standing.reasons),
     }
 
 
@@ -121,7 +133,7 @@ def _row(standing: Standing, *, whole: bool) -> tuple[str, ...]:
         str(follower.tracks or "") if whole else familiar(follower.tracks),
         _shown(runs, whole=whole),
         _shown(standing.upstream, whole=whole),
-        " ".join(standing.reasons),
+        ", ".join(standing.reasons),
     )
 
 
@@ -141,5 +153,8 @@ def _document(standing: Standing) -> dict[str, Any]:
         "index": str(follower.index or ""),
         "upstream": str(standing.upstream or ""),
         "follows": _is_good(standing),
-        "reasons": [{"reason": reason, "clear": clear(reason)} for reason in standing.reasons],
+        "reasons": [
+            {"reason": reason, "clear": clear_of(reason), "command": command_for(reason, standing)}
+            for reason in standing.reasons
+        ],
     }

@@ -4,18 +4,14 @@ A record is for reading; the copy is the right to act. Whoever has leased it rep
 and only that acknowledges it: so two people who replay at once replay once.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import Any, Protocol, TypeVar
 
-from transship.clients.log_entries import LogEntries
 from transship.deadline import Deadline
 from transship.model.dead_letter import DeadLetter
-
-if TYPE_CHECKING:
-    from transship.clients.subscriptions import Received, Subscriptions
 
 # As long as Cloud Logging's default bucket keeps entries; the copies are kept a day longer.
 DAYS = 30
@@ -24,6 +20,34 @@ _BURIED, _SETTLED = "dead letter", "dead letter settled"
 # More copies than these are not looked through at once.
 _COPIES = 5_000
 _SECONDS = 20.0
+
+
+class Entry(Protocol):
+    @property
+    def time(self) -> datetime: ...
+    @property
+    def fields(self) -> Mapping[str, Any]: ...
+
+
+class Log(Protocol):
+    """What the functions wrote, newest first."""
+
+    def matching(self, project: str, words: str, *, deadline: Deadline) -> Iterator[Entry]: ...
+
+
+class Copy(Protocol):
+    @property
+    def message_id(self) -> str: ...
+    @property
+    def data(self) -> bytes: ...
+
+
+C = TypeVar("C", bound=Copy)
+
+
+class Subscriptions(Protocol[C]):
+    def pull(self, subscription: str, *, seconds: float) -> list[C]: ...
+    def give_back(self, subscription: str, received: Sequence[C]) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +60,7 @@ class Burial:
     by: str = ""
 
 
-def burials(log: LogEntries, project: str, *, limit: int, deadline: Deadline) -> list[Burial]:
+def burials(log: Log, project: str, *, limit: int, deadline: Deadline) -> list[Burial]:
     """The newest, in the order in which they were buried. Each once, however often logged."""
     after = datetime.now(UTC) - timedelta(days=DAYS)
     words = (
@@ -63,15 +87,15 @@ def burials(log: LogEntries, project: str, *, limit: int, deadline: Deadline) ->
 
 @contextmanager
 def leased(
-    subscriptions: "Subscriptions", subscription: str, wanted: set[str]
-) -> Iterator[dict[str, "Received"]]:
+    subscriptions: Subscriptions[C], subscription: str, wanted: set[str]
+) -> Iterator[dict[str, C]]:
     """The copies of *wanted* that could be had, by id; all others are given back at once.
 
     What is still leased at the end of the block, because nobody acknowledged it, is given back too.
     """
     deadline = Deadline.after(_SECONDS)
-    found: dict[str, Received] = {}
-    others: list[Received] = []
+    found: dict[str, C] = {}
+    others: list[C] = []
     try:
         while found.keys() < wanted and len(others) < _COPIES and not deadline.passed:
             received = subscriptions.pull(subscription, seconds=deadline.remaining())
