@@ -82,5 +82,5 @@ def answering(*reads: Service | None, revisions: Iterable[Revision] = ()) -> Scr
     return ScriptedRun(reads=list(reads), revisions=list(revisions))
 
 
-def _nobody_looks(service: Service, uri: str, gate: Gate) -> Verdict:
-    raise AssertionError(f"{service.name} is not on trial: {uri}, {gate}")
+def _nobody_looks(service: Service, uri: str, gate: Gate, *, deadline: Deadline) -> Verdict:
+    raise AssertionError(f"{service.name} is not on trial: {uri}, {gate}, {deadline}")
