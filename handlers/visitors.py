@@ -6,14 +6,18 @@ from handlers.payloads import Delivery
 from handlers.steer import steerable
 from transship.config import Config
 from transship.errors import Refused, ServiceConflict
-from transship.model.candidate import WITNESSED_KEY, Steer, clear, roll_back
+from transship.model.advance import Steer
 from transship.model.naming import ServiceName
+from transship.model.note import Note
 from transship.model.outcome import Outcome, RolledBack, Steered
-from transship.model.quarantine import bad_of
+from transship.model.quarantine import Bad, bad_of
 from transship.model.reason import Reason
-from transship.model.service import Service, State
+from transship.model.recall import clear, has_moved_on, targets, withdraw
+from transship.model.record import Record
+from transship.model.service import Revision, Service, State
 from transship.model.steering import AdvanceRequest, ClearRequest, RollbackRequest, Steering, place
 from transship.ports import Parts
+from transship.rollout import Landed, watch
 from transship.trial import move_on
 
 _ATTEMPTS = 4
@@ -22,6 +26,7 @@ _ATTEMPTS = 4
 def handle(
     request: Steering, delivery: Delivery, *, config: Config, parts: Parts
 ) -> Outcome | None:
+    """None where another event tells what came of it."""
     name = place(request, project=config.project, region=config.region)
     match request:
         case AdvanceRequest():
@@ -34,92 +39,118 @@ def handle(
 
 
 def _advance(request: AdvanceRequest, name: ServiceName, parts: Parts) -> Outcome | None:
-    """None where the deploy's own event tells how it ended; a later rollback is told here, also
-    when this message is redelivered after a crash.
+    """The deploy's own event tells how its trial ended; what was taken back from visitors later is
+    told here, also when this message is redelivered after a crash.
     """
-    move_on(name, parts, until="waiting")
+    move_on(name, request.event_id, parts)
     service = parts.services.get(name)
     bad = bad_of(service.annotations, request.event_id) if service else None
-    if service is None or bad is None or bad.reason != "rolled_back":
+    if bad is None or bad.reason != "rolled_back":
         return None
-    return RolledBack(
-        event_id=request.event_id,
-        image=str(service.record.image) if service.record else "",
-        service=name.service,
-        project=name.project,
-        region=name.region,
-        reason=bad.reason,
-        detail=bad.evidence,
-        child_digest=bad.child,
-        revision=bad.revision,
-        serving=service.serving or "",
-    )
+    return _rolled_back(request.event_id, watch(name, Landed(seen=None), parts), bad)
 
 
 def _roll_back(
     request: RollbackRequest, delivery: Delivery, name: ServiceName, config: Config, parts: Parts
 ) -> Outcome:
-    said = " ".join(part for part in (request.by, request.why) if part)
+    event_id, at = delivery.event_id, delivery.published_at
+    why = " ".join(part for part in (request.by, request.why) if part)
+    generation = 0
     for attempt in stamina.retry_context(on=ServiceConflict, attempts=_ATTEMPTS, wait_max=2.0):
         with attempt:
             current = steerable(request, parts.services.get(name), name, config)
-            target = request.revision or current.annotations.get(WITNESSED_KEY, "")
-            _check(current, target, parts)
-            if current.serving != target or not current.has_our_traffic:
-                step = roll_back(current, target, reason=said, now=delivery.published_at)
-                parts.services.steer(current, step.traffic, step.marks)
-    return RolledBack(
-        event_id=delivery.event_id,
-        image=str(current.record.image) if current.record else "",
-        service=name.service,
-        project=name.project,
-        region=name.region,
-        reason="rolled_back",
-        detail=said,
-        child_digest=str(current.record.child) if current.record else "",
-        revision=current.latest_created,
-        serving=target,
-        by=request.by,
+            bad = bad_of(current.annotations, event_id)
+            if bad is None and has_moved_on(current, at):
+                return _steered(request, delivery, current, Reason.SUPERSEDED)
+            if bad is None:
+                target = _target(request, current, parts)
+                if target == current.kept:
+                    return _steered(request, delivery, current, Reason.UP_TO_DATE)
+                record = _record(current, parts)
+                step = withdraw(current, target, record, why=why, event_id=event_id, at=at)
+                generation = parts.services.steer(current, step.traffic, step.marks)
+    service = watch(name, Landed(seen=None, generation=generation), parts)
+    return _rolled_back(event_id, service, bad_of(service.annotations, event_id), by=request.by)
+
+
+def _target(request: RollbackRequest, current: Service, parts: Parts) -> str:
+    """Nobody is sent to what is not there or not ready."""
+    name = current.name
+    if request.revision:
+        if _is_ready(parts.services.revision(name, request.revision)):
+            return request.revision
+        raise Refused("revision", f"{request.revision} is not a ready revision - at `$.revision`")
+    for known in targets(current):
+        if _is_ready(parts.services.revision(name, known)):
+            return known
+    raise Refused(
+        "revision", "no other revision is known to be good; right is to name one - at `$.revision`"
     )
 
 
-def _check(current: Service, target: str, parts: Parts) -> None:
-    """Nobody is sent to what is not there or not ready."""
-    if not target:
-        raise Refused(
-            "revision", "no revision was witnessed healthy; right is to name one - at `$.revision`"
-        )
-    revision = parts.services.revision(current.name, target)
-    if revision is None or revision.condition.state is not State.READY:
-        raise Refused("revision", f"{target} is not a ready revision - at `$.revision`")
+def _is_ready(revision: Revision | None) -> bool:
+    return revision is not None and revision.condition.state is State.READY
+
+
+def _record(current: Service, parts: Parts) -> Record | None:
+    """Of the revision that has the visitors."""
+    if current.kept in (None, current.latest_created):
+        return current.record
+    revision = parts.services.revision(current.name, current.kept or "")
+    return revision.record if revision else None
 
 
 def _clear(
     request: ClearRequest, delivery: Delivery, name: ServiceName, config: Config, parts: Parts
 ) -> Outcome:
+    note = Note(at=delivery.published_at, by=request.by, why=request.why)
+    generation, changed = 0, False
     for attempt in stamina.retry_context(on=ServiceConflict, attempts=_ATTEMPTS, wait_max=2.0):
         with attempt:
             current = steerable(request, parts.services.get(name), name, config)
-            step = clear(current, request.digest)
-            changed = _changes(step, current)
+            step = clear(current, request.digest, note)
+            changed = _changes(step)
             if changed:
-                parts.services.steer(current, step.traffic, step.marks)
+                generation = parts.services.steer(current, step.traffic, step.marks)
+    watch(name, Landed(seen=current, generation=generation), parts)
+    return _steered(request, delivery, current, Reason.STEERED if changed else Reason.UP_TO_DATE)
+
+
+def _changes(step: Steer) -> bool:
+    return step.ends == "cleared" or bool(step.marks.annotations)
+
+
+def _rolled_back(event_id: str, service: Service, bad: Bad | None, *, by: str = "") -> RolledBack:
+    """*bad* is None where nobody knows what the revision was, so that there is no digest to keep
+    off.
+    """
+    name = service.name
+    return RolledBack(
+        event_id=event_id,
+        image=str(service.record.image) if service.record else "",
+        service=name.service,
+        project=name.project,
+        region=name.region,
+        reason=bad.reason if bad else "withdrawn",
+        detail=bad.evidence if bad else "",
+        child_digest=bad.child if bad else "",
+        revision=bad.revision if bad else "",
+        serving=service.serving or "",
+        by=by,
+    )
+
+
+def _steered(request: Steering, delivery: Delivery, current: Service, reason: Reason) -> Steered:
+    name = current.name
     return Steered(
         event_id=delivery.event_id,
         image=str(current.tracks or ""),
         service=name.service,
         project=name.project,
         region=name.region,
-        reason=(Reason.NEW_TRACKING if changed else Reason.UP_TO_DATE).value,
+        reason=reason.value,
         detail=request.why,
         kind=request.kind,
-        changed=changed,
+        changed=reason is Reason.STEERED,
         by=request.by,
-    )
-
-
-def _changes(step: Steer, current: Service) -> bool:
-    annotations = step.marks.annotations.items()
-    return step.ends == "cleared" or any(
-        current.annotations.get(key) != value for key, value in annotations
     )

@@ -6,17 +6,19 @@ the cause that stands on each revision.
 
 from dataclasses import replace
 
+from transship.errors import DeployPending
 from transship.model import report
-from transship.model.candidate import is_on_trial
+from transship.model.candidate import is_undecided, read_trial
 from transship.model.outcome import Outcome
 from transship.model.plan import CreateService, NewRevision, SetPublic, is_applied, standing
-from transship.model.quarantine import bad_of
+from transship.model.quarantine import bad_revision
 from transship.model.reason import Reason
 from transship.model.request import Deploy
-from transship.model.service import State
+from transship.model.service import CLIENT, Service, State
+from transship.model.witnessed import began_on_trial, passed, witnessed
 from transship.ports import Access, CloudRun
 from transship.rollout import Landed, set_public, watch
-from transship.trial import move_on
+from transship.trial import decide
 
 # Something may have been written, but only about what runs already.
 _QUIET = frozenset({Reason.OTHER_PLATFORM_ONLY, Reason.UP_TO_DATE})
@@ -29,23 +31,29 @@ def conclude(deploy: Deploy, landed: Landed, cloud_run: CloudRun) -> Outcome:
     """
     if landed.kept is not None:
         return _kept(deploy, landed.kept, cloud_run)
-    service = watch(deploy.service, landed, cloud_run)
-    if is_on_trial(service):
-        move_on(deploy.service, cloud_run, until="decided")
-        service = watch(deploy.service, replace(landed, seen=None), cloud_run)
-    ours = is_applied(deploy, service)
     made = any(isinstance(change, CreateService | NewRevision) for change in landed.changes)
-    if not ours and (made or standing(deploy, service) is Reason.SUPERSEDED):
+    service = watch(deploy.service, landed, cloud_run)
+    trial = read_trial(service)
+    if trial is not None and (trial.event_id == deploy.event_id or not made):
+        # Also where another event put on trial what this one asks for.
+        decide(deploy.service, trial.event_id, cloud_run)
+        service = watch(deploy.service, replace(landed, seen=None), cloud_run)
+    ours = is_applied(deploy, service) and service.client == CLIENT
+    if not ours and (
+        made or is_applied(deploy, service) or standing(deploy, service) is Reason.SUPERSEDED
+    ):
         # Overtaken while we watched: our revision still tells what became of it.
         return _kept(deploy, Reason.SUPERSEDED, cloud_run)
-    if bad := bad_of(service.annotations, deploy.event_id):
+    if bad := bad_revision(service.annotations, service.latest_created):
         revision = cloud_run.services.revision(deploy.service, bad.revision)
-        return report.rejected_on_trial(deploy, service, bad, revision)
+        return report.turned_out_bad(deploy, service, bad, revision)
     if service.condition.state is State.FAILED:
         # Also where another event made the revision: this one asks for it, and it does not serve.
         revision = cloud_run.services.revision(deploy.service, service.latest_created)
         return report.failed(deploy, service, revision)
-    if service.is_pinned and not service.serves_latest:
+    if is_undecided(service):
+        raise DeployPending(f"{deploy.service}: another image came on trial meanwhile")
+    if not service.serves_latest:
         return report.unchanged(deploy, Reason.OPERATOR_HOLD)
     public, detail = landed.public, landed.detail
     if deploy.public is not None and public is None:
@@ -61,7 +69,7 @@ def conclude(deploy: Deploy, landed: Landed, cloud_run: CloudRun) -> Outcome:
         or any(c.reason not in _QUIET for c in landed.changes),
         record=record,
         public=public,
-        detail=detail,
+        detail=detail or passed(service.annotations, service.latest_created),
     )
 
 
@@ -73,8 +81,13 @@ def _kept(deploy: Deploy, reason: Reason, cloud_run: CloudRun) -> Outcome:
         revision = cloud_run.services.revision_caused_by(deploy.service, deploy.event_id)
         service = cloud_run.services.get(deploy.service) if revision else None
         if revision and service and revision.record:
+            if bad := bad_revision(service.annotations, revision.name):
+                return report.turned_out_bad(deploy, service, bad, revision)
             if revision.condition.state is State.FAILED:
                 return report.failed(deploy, service, revision)
+            if not _had_visitors(revision.name, service):
+                said = f"{revision.name} was on trial and never had visitors"
+                return report.unchanged(deploy, reason, said)
             return report.deployed(
                 deploy,
                 service,
@@ -85,6 +98,13 @@ def _kept(deploy: Deploy, reason: Reason, cloud_run: CloudRun) -> Outcome:
                 detail="superseded since",
             )
     return report.unchanged(deploy, reason)
+
+
+def _had_visitors(revision: str, service: Service) -> bool:
+    """As far as the service remembers; one that did not begin on trial had them at once."""
+    trial = read_trial(service)
+    known = {service.serving, *witnessed(service.annotations), trial.previous if trial else None}
+    return not began_on_trial(revision) or revision in known
 
 
 def _accessible(deploy: Deploy, *, public: bool, access: Access) -> tuple[bool, str]:

@@ -58,7 +58,9 @@ class Access(Protocol):
 class Probe(Protocol):
     """Looks at a revision by the URL of its tag, as often as the gate asks."""
 
-    def __call__(self, service: Service, uri: str, gate: Gate) -> Verdict: ...
+    def __call__(
+        self, service: Service, uri: str, gate: Gate, *, deadline: Deadline
+    ) -> Verdict: ...
 
 
 class ServicesAndRevisions(Services, Revisions, Protocol):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import structlog
 
 from transship.errors import AccessDenied, DeployPending, PublicAccessRefused, ServiceConflict
+from transship.model.candidate import is_undecided
 from transship.model.naming import ServiceName
 from transship.model.plan import (
     Annotate,
@@ -123,7 +124,7 @@ def set_public(change: SetPublic, access: Access) -> tuple[bool, str]:
 
 def watch(name: ServiceName, landed: Landed, cloud_run: CloudRun) -> Service:
     """The service once Cloud Run has finished with what was written and its traffic is where it
-    was asked to be, or once it has failed.
+    was asked to be, or once it has failed, or has something to be decided.
 
     Raises DeployPending at the deadline: the event's redelivery looks on.
     """
@@ -131,10 +132,15 @@ def watch(name: ServiceName, landed: Landed, cloud_run: CloudRun) -> Service:
     service = None if generation else landed.seen
     while True:
         service = service or cloud_run.services.get(name)
-        if service is not None and service.generation >= generation and service.finished:
+        if service is not None and service.generation >= generation and _has_ended(service):
             return service
         if cloud_run.deadline.remaining() < wait:
             raise DeployPending(f"{name}: Cloud Run is still working on generation {generation}")
         service = None
         cloud_run.sleep(wait * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, not a secret
         wait = min(wait * _LOOK_FACTOR, _LONGEST_LOOK)
+
+
+def _has_ended(service: Service) -> bool:
+    # The traffic of a candidate that does not come up stays as it was, not as it was asked.
+    return service.finished or (service.settled and is_undecided(service))

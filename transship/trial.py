@@ -1,15 +1,15 @@
 """Move a revision on trial along: read, decide, look or write, until somebody has to wait.
 
-The decision is transship.model.candidate's; here are the reads, the looks and the writes around it.
+The decision is transship.model.advance's; here are the reads, the looks and the writes around it.
 """
 
 import random
-from typing import Literal
 
 import structlog
 
 from transship.errors import DeployPending, ServiceConflict
-from transship.model.candidate import Look, Steer, advance, read_trial
+from transship.model.advance import Facts, Look, Steer, Wait, advance
+from transship.model.candidate import read_trial
 from transship.model.gate import PROBE_KEY, Verdict, read_gate
 from transship.model.naming import ServiceName
 from transship.model.service import Service
@@ -20,45 +20,55 @@ log = structlog.get_logger()
 
 _FIRST_LOOK, _LOOK_FACTOR, _LONGEST_LOOK = 0.2, 1.5, 5.0
 
-Until = Literal["decided", "waiting"]
 
+def decide(name: ServiceName, event_id: str, cloud_run: CloudRun) -> None:
+    """Until visitors get the revision that the event has on trial, or do not.
 
-def move_on(name: ServiceName, cloud_run: CloudRun, *, until: Until) -> Steer | None:
-    """The last write, which ended the trial's phase; None where nothing had to be written.
-
-    Until "decided", visitors get the candidate or do not; DeployPending at the deadline. Until
-    "waiting", as far as it goes now: a tick comes again.
+    Raises DeployPending at the deadline.
     """
-    wait, done = _FIRST_LOOK, None
+    _move_on(name, event_id, cloud_run, patient=True)
+
+
+def move_on(name: ServiceName, event_id: str, cloud_run: CloudRun) -> None:
+    """As far as it goes now: a tick comes again."""
+    _move_on(name, event_id, cloud_run, patient=False)
+
+
+def _move_on(name: ServiceName, event_id: str, cloud_run: CloudRun, *, patient: bool) -> None:
+    wait = _FIRST_LOOK
     verdicts: dict[str, Verdict] = {}
-    while (found := _on_trial(name, cloud_run)) is not None:
+    while (found := _on_trial(name, event_id, cloud_run)) is not None:
         service, trial = found
-        if until == "decided" and trial.phase != "gate":
-            return done
+        if patient and not trial.undecided:
+            return
         gate = read_gate(service.annotations.get(PROBE_KEY, ""))
-        step = advance(service, trial, gate, verdicts, now=cloud_run.now())
+        step = advance(
+            Facts(service=service, trial=trial, gate=gate, verdicts=verdicts, now=cloud_run.now())
+        )
         match step:
             case Look():
-                verdicts[step.tag] = cloud_run.probe(service, step.uri, gate)
-            case Steer():
-                verdicts = {}
-                if _write(service, step, cloud_run):
-                    done = step
-            case _ if until == "waiting":
-                return done
-            case _:
-                verdicts = {}
-                if cloud_run.deadline.remaining() < wait:
-                    raise DeployPending(f"{name}: {trial.revision} is still on trial")
-                cloud_run.sleep(wait * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, no secret
-                wait = min(wait * _LOOK_FACTOR, _LONGEST_LOOK)
-    return done
+                said = cloud_run.probe(service, step.uri, gate, deadline=cloud_run.deadline)
+                verdicts = {**verdicts, step.tag: said}
+                continue
+            case Steer() if _write(service, step, cloud_run):
+                wait, verdicts = _FIRST_LOOK, {}
+                continue
+            case Wait() if not patient:
+                return
+        # Waiting, or somebody else wrote first: whatever was seen may no longer be so.
+        verdicts = {}
+        if cloud_run.deadline.remaining() < wait:
+            raise DeployPending(f"{name}: {trial.revision} is still on trial")
+        cloud_run.sleep(wait * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, not a secret
+        wait = min(wait * _LOOK_FACTOR, _LONGEST_LOOK)
 
 
-def _on_trial(name: ServiceName, cloud_run: CloudRun) -> tuple[Service, Trial] | None:
+def _on_trial(
+    name: ServiceName, event_id: str, cloud_run: CloudRun
+) -> tuple[Service, Trial] | None:
     service = cloud_run.services.get(name)
     trial = read_trial(service) if service else None
-    return (service, trial) if service and trial else None
+    return (service, trial) if service and trial and trial.event_id == event_id else None
 
 
 def _write(service: Service, step: Steer, cloud_run: CloudRun) -> bool:

@@ -218,7 +218,6 @@ class Clients:
 
         return RunProbe(
             identity=self._identity,
-            is_public=self.access.is_public,
             is_local=bool(self._local.run),
         )
 

@@ -9,12 +9,11 @@ from transship.errors import InvalidReference
 from transship.model.follow import Follower, follower_of
 from transship.model.naming import ServiceName
 from transship.model.reference import Reference, parse_reference
+from transship.model.traffic import Share, is_operators
 
 # https://cloud.google.com/run/docs/reference/rest/v1/ObjectMeta; that each service of a list has it
 # is observed (gcloud reads it), not documented.
 LOCATION_LABEL = "cloud.googleapis.com/location"
-
-_ALL = 100
 
 
 class _Metadata(Struct):
@@ -44,6 +43,7 @@ class _Template(Struct):
 class _Target(Struct, rename="camel"):
     percent: int = 0
     latest_revision: bool = False
+    revision_name: str = ""
 
 
 class _Spec(Struct):
@@ -89,11 +89,13 @@ def follower(said: KnativeService, project: str) -> Follower:
         annotations=said.metadata.annotations,
         image=_image(said.spec.template.spec.containers),
         failed=_failed(said.status),
-        pinned_traffic=not any(
-            target.latest_revision and target.percent == _ALL
-            for target in said.spec.traffic or (_Target(percent=_ALL, latest_revision=True),)
-        ),
+        pinned_traffic=is_operators(map(_share, said.spec.traffic), said.metadata.annotations),
     )
+
+
+def _share(target: _Target) -> Share:
+    revision = None if target.latest_revision else target.revision_name
+    return Share(percent=target.percent, revision=revision)
 
 
 def _image(containers: tuple[_Container, ...]) -> Reference | None:

@@ -6,19 +6,21 @@ answers, and are not followed. Of an answer only the status is read.
 
 import time
 from collections.abc import Callable
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
 import urllib3
 from urllib3.exceptions import HTTPError
 
+from transship.deadline import Deadline
 from transship.model.gate import Gate, Health, Verdict
-from transship.model.naming import ServiceName
 from transship.model.service import Service
 
-_REFUSED = frozenset({401, 403})
+_REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 # As many looks as make up a streak, and some more for one that stumbles.
 _STREAKS = 3
 _PAUSE = 0.5
+_UNSEEN = "decided by readiness alone"
 
 
 class RunProbe:
@@ -28,39 +30,46 @@ class RunProbe:
         self,
         *,
         identity: Callable[[str], str],
-        is_public: Callable[[ServiceName], bool],
         is_local: bool = False,
         pause: float = _PAUSE,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._identity = identity
-        self._is_public = is_public
         self._is_local = is_local
         self._pause = pause
         self._sleep = sleep
         self._pool = urllib3.PoolManager(num_pools=4)
 
-    def __call__(self, service: Service, uri: str, gate: Gate) -> Verdict:
-        """*successes* good answers in a row are healthy, as many bad ones are not.
+    def __call__(self, service: Service, uri: str, gate: Gate, *, deadline: Deadline) -> Verdict:
+        """*successes* good answers in a row are healthy, as many bad ones are not, nor is what has
+        not shown the former by the deadline.
 
-        UNREACHABLE where the platform, not the container, would answer: then readiness decides.
+        UNREACHABLE where the platform, not the container, answers: then readiness decides.
         """
-        if not uri or not self._may_ask(uri):
-            return Verdict(health=Health.UNREACHABLE, evidence="the revision has no URL")
-        if service.settings.ingress != "all":
-            evidence = f"ingress {service.settings.ingress}: not reachable from here"
-            return Verdict(health=Health.UNREACHABLE, evidence=evidence)
-        private = not self._is_public(service.name)
-        headers = {"Authorization": f"Bearer {self._identity(service.uri)}"} if private else {}
+        ingress = service.settings.ingress
+        if ingress != "all":
+            return _unreachable(f"ingress {ingress} keeps the probe out")
+        if not uri:
+            return _unreachable("the revision has no URL of its own")
+        if not self._may_ask(uri):
+            return _unreachable("the revision's URL is not Cloud Run's")
+        # What the gate expects is an answer, also where it is a refusal.
+        closed = _REFUSED - set(gate.status)
+        headers: dict[str, str] = {}
         good = bad = 0
-        evidence = ""
+        evidence = "no time was left to look"
         for attempt in range(gate.successes * _STREAKS):
             if attempt:
-                self._sleep(self._pause)
-            status, evidence = self._ask(uri.rstrip("/") + gate.path, headers, gate.timeout)
-            if private and status in _REFUSED:
-                evidence = f"{evidence}: grant the deployer roles/run.invoker to have it probed"
-                return Verdict(health=Health.UNREACHABLE, evidence=evidence)
+                self._sleep(min(self._pause, deadline.remaining()))
+            if deadline.passed:
+                break
+            status, evidence = self._ask(uri, gate, headers, deadline)
+            if status in closed and not headers:
+                # Only now: a container that is open to everybody is shown no token.
+                headers = {"Authorization": f"Bearer {self._identity(service.uri)}"}
+                status, evidence = self._ask(uri, gate, headers, deadline)
+            if status in closed:
+                return _unreachable(f"{evidence}; the deployer needs roles/run.invoker")
             is_good = status is not None and gate.expects(status)
             good, bad = (good + 1, 0) if is_good else (0, bad + 1)
             if good == gate.successes:
@@ -69,15 +78,18 @@ class RunProbe:
                 break
         return Verdict(health=Health.UNHEALTHY, evidence=evidence)
 
-    def _ask(self, url: str, headers: dict[str, str], timeout: float) -> tuple[int | None, str]:
+    def _ask(
+        self, uri: str, gate: Gate, headers: dict[str, str], deadline: Deadline
+    ) -> tuple[int | None, str]:
         """The status, None where there was no answer, and what to tell people."""
-        path = urlsplit(url).path
+        # A query may hold what is not for everybody's eyes.
+        path = urlsplit(gate.path).path
         try:
             answer = self._pool.request(
                 "GET",
-                url,
+                uri.rstrip("/") + gate.path,
                 headers=headers,
-                timeout=urllib3.Timeout(total=timeout),
+                timeout=urllib3.Timeout(total=max(0.001, min(gate.timeout, deadline.remaining()))),
                 redirect=False,
                 retries=False,
                 preload_content=False,
@@ -92,3 +104,7 @@ class RunProbe:
         if self._is_local and parts.scheme == "http" and parts.hostname == "127.0.0.1":
             return True
         return parts.scheme == "https" and (parts.hostname or "").endswith(".run.app")
+
+
+def _unreachable(why: str) -> Verdict:
+    return Verdict(health=Health.UNREACHABLE, evidence=f"{_UNSEEN}: {why}")

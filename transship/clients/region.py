@@ -12,15 +12,16 @@ from transship.clients.google_errors import translated
 from transship.clients.run_views import service_of
 from transship.deadline import Deadline
 from transship.model.follow import Follower, follower_of
-from transship.model.marks import TRACKED_LABEL
+from transship.model.marks import ROLLOUT_LABEL, TRACKED_LABEL
 from transship.model.service import Service, State
 
 _PAGE = 200
 _TIMEOUT = 30.0
+_LOOKED_FOR = {TRACKED_LABEL, ROLLOUT_LABEL}
 
 
 def list_region(services: run_v2.ServicesClient, parent: str, deadline: Deadline) -> list[Labelled]:
-    """Those in *parent*, ``projects/P/locations/R``, that track anything."""
+    """Those in *parent*, ``projects/P/locations/R``, that track a tag or have a revision on trial."""
     request = run_v2.ListServicesRequest(parent=parent, page_size=_PAGE)
     with translated(
         f"list services in {parent}", api="run.googleapis.com", grant="roles/run.viewer"
@@ -29,7 +30,7 @@ def list_region(services: run_v2.ServicesClient, parent: str, deadline: Deadline
         return [
             Labelled(labels=dict(said.labels), follower=_follower(service_of(said)))
             for said in islice(pager, SERVICES_LIMIT)
-            if TRACKED_LABEL in said.labels
+            if _LOOKED_FOR & said.labels.keys()
         ]
 
 

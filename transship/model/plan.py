@@ -12,11 +12,10 @@ import msgspec
 from transship.errors import Refused
 from transship.model.candidate import (
     CANDIDATE,
-    ENDED,
     IMMEDIATE,
     STRATEGY_KEY,
     begin,
-    is_on_trial,
+    read_trial,
 )
 from transship.model.digest import Digest
 from transship.model.follow import (
@@ -39,7 +38,8 @@ from transship.model.reference import Reference
 from transship.model.request import Condition, Deploy
 from transship.model.service import CLIENT, Service, State
 from transship.model.settings import Settings
-from transship.model.traffic import TRAFFIC_KEY, Share, to_latest
+from transship.model.traffic import Share
+from transship.model.trial import Phase
 
 # Cloud Run gives a container this port to listen on when nobody says otherwise.
 # https://cloud.google.com/run/docs/container-contract#port
@@ -74,11 +74,16 @@ class Wanted:
             # It follows again.
             WHY_KEY: None,
         }
+        return merged(replace(marks, annotations=annotations), self.ways(), self.also)
+
+    def ways(self) -> Marks:
+        """How its next images get their visitors, where the request names it."""
+        ways: dict[str, str | None] = {}
         if self.strategy is not None:
-            annotations[STRATEGY_KEY] = self.strategy
+            ways[STRATEGY_KEY] = self.strategy
         if self.gate is not None:
-            annotations[PROBE_KEY] = msgspec.json.encode(self.gate).decode()
-        return merged(replace(marks, annotations=annotations), self.also)
+            ways[PROBE_KEY] = msgspec.json.encode(self.gate).decode()
+        return Marks(annotations=ways)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,16 +265,18 @@ def plan_deploy(
 
 
 def _staged(deploy: Deploy, wanted: Wanted, current: Service) -> Wanted:
-    """How the new revision starts: on trial, or with all visitors at once."""
+    """How the new revision starts: on trial, or with all visitors as soon as it is ready."""
     default = IMMEDIATE if deploy.only_if is None else CANDIDATE
     strategy = deploy.strategy or current.annotations.get(STRATEGY_KEY, default)
-    trial = begin(current, event_id=deploy.event_id, now=deploy.requested_at)
-    if strategy == CANDIDATE and trial is not None:
-        return replace(wanted, revision=trial.revision, traffic=trial.traffic, also=trial.marks)
-    if TRAFFIC_KEY not in current.annotations:
+    if strategy == IMMEDIATE and not current.has_our_traffic:
         return wanted
-    # A trial under way, or one that we have taken back, ends here.
-    return replace(wanted, traffic=to_latest(current.asked_traffic), also=ENDED)
+    # Where we keep visitors away from the latest revision, "latest" would send them there until the
+    # new one is ready: it is named, and gets them when it is.
+    phase: Phase = "gate" if strategy == CANDIDATE else "ready"
+    trial = begin(current, event_id=deploy.event_id, phase=phase, now=deploy.requested_at)
+    if trial is None:
+        return wanted
+    return replace(wanted, revision=trial.revision, traffic=trial.traffic, also=trial.marks)
 
 
 def _annotating(wanted: Wanted, current: Service) -> Annotate | None:
@@ -278,11 +285,18 @@ def _annotating(wanted: Wanted, current: Service) -> Annotate | None:
     if not tracking_holds(wanted.tracks, current):
         tracking = tracking_marks(wanted.tracks, current.labels)
         marks, reason = merged(marks, tracking), Reason.NEW_TRACKING
+    if ways := _changed(wanted.ways(), current):
+        marks, reason = merged(marks, Marks(annotations=ways)), Reason.STEERED
     if marks == NO_MARKS:
         return None
     # It follows again.
     why = {WHY_KEY: None} if WHY_KEY in current.annotations else {}
     return Annotate(current=current, marks=merged(marks, Marks(annotations=why)), reason=reason)
+
+
+def _changed(marks: Marks, current: Service) -> dict[str, str | None]:
+    said = current.annotations
+    return {key: value for key, value in marks.annotations.items() if said.get(key) != value}
 
 
 def because(wanted: Wanted, reason: Reason) -> Wanted:
@@ -298,7 +312,7 @@ def _new_revision(deploy: Deploy, wanted: Wanted, current: Service) -> Reason | 
         return None
     if current.condition.state is State.FAILED:
         return Reason.NEW_IMAGE
-    if current.has_our_traffic and not is_on_trial(current):
+    if current.has_our_traffic and read_trial(current) is None:
         # Asked for again by somebody who knows: a fresh revision, since the old one had its turn.
         return Reason.NEW_IMAGE
     if differing(wanted.settings, current):

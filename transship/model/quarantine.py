@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from transship.model.marks import Marks
-from transship.model.record import PREFIX
+from transship.model.record import PREFIX, Record
 from transship.model.service import Service
 
 QUARANTINE_KEY = f"{PREFIX}quarantine"
@@ -46,20 +46,34 @@ def quarantined(annotations: Mapping[str, str]) -> frozenset[str]:
 
 
 def bad_of(annotations: Mapping[str, str], event_id: str) -> Bad | None:
-    """What became of the revision that the event made, if it turned out bad."""
+    """What the event came to, if the revision that it made turned out bad, or if it said so."""
     return next((bad for bad in read_quarantine(annotations) if bad.event_id == event_id), None)
 
 
-def quarantine_marks(service: Service, *, reason: str, evidence: str, at: datetime) -> Marks:
-    """What the newest revision of *service* runs is bad."""
-    record = service.record
+def bad_revision(annotations: Mapping[str, str], revision: str) -> Bad | None:
+    return next((bad for bad in read_quarantine(annotations) if bad.revision == revision), None)
+
+
+def quarantine_marks(
+    service: Service,
+    record: Record | None,
+    revision: str,
+    *,
+    reason: str,
+    evidence: str,
+    at: datetime,
+    event_id: str = "",
+) -> Marks:
+    """*record* is of *revision*, which is bad; *event_id* where it is not the event that made it
+    which found that out.
+    """
     if record is None:
         return Marks()
     bad = Bad(
-        event_id=record.cause,
+        event_id=event_id or record.cause,
         child=record.child.value,
         index=record.index.value if record.index else "",
-        revision=service.latest_created,
+        revision=revision,
         reason=reason,
         at=at,
         evidence=evidence[:_EVIDENCE_LIMIT],
@@ -69,12 +83,16 @@ def quarantine_marks(service: Service, *, reason: str, evidence: str, at: dateti
     return Marks(annotations={QUARANTINE_KEY: kept})
 
 
-def clear_marks(annotations: Mapping[str, str], digest: str) -> Marks:
-    """Without *digest*, a child's or an index's; empty for all."""
-    left = [
+def clear_marks(
+    annotations: Mapping[str, str], digest: str, *, until: datetime | None = None
+) -> Marks:
+    """Without *digest*, a child's or an index's; empty for all. What is bad since *until* stays."""
+    before = read_quarantine(annotations)
+    left = tuple(
         bad
-        for bad in read_quarantine(annotations)
-        if digest and digest not in (bad.child, bad.index)
-    ]
-    text = msgspec.json.encode(left).decode() if left else None
-    return Marks(annotations={QUARANTINE_KEY: text})
+        for bad in before
+        if (digest and digest not in (bad.child, bad.index)) or (until and bad.at > until)
+    )
+    if left == before:
+        return Marks()
+    return Marks(annotations={QUARANTINE_KEY: msgspec.json.encode(left).decode() if left else None})

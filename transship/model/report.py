@@ -94,9 +94,7 @@ def rejected(deploy: Deploy, error: PermanentError) -> Rejected:
     return Rejected(**about(deploy), **in_words(error))
 
 
-def rejected_on_trial(
-    deploy: Deploy, service: Service, bad: Bad, revision: Revision | None
-) -> Failed:
+def turned_out_bad(deploy: Deploy, service: Service, bad: Bad, revision: Revision | None) -> Failed:
     """Visitors never saw it, or no longer do; *bad* is what stands on the service about it."""
     record = revision.record if revision else service.record
     return Failed(

@@ -11,7 +11,7 @@ from transship.model.naming import ServiceName
 from transship.model.record import SCHEMA_KEY, TRACKS_KEY, Record
 from transship.model.reference import Reference, parse_reference
 from transship.model.settings import Settings
-from transship.model.traffic import ALL, LATEST, TRAFFIC_KEY, Share, public_text
+from transship.model.traffic import ALL, TRAFFIC_KEY, Share, is_operators, public_text
 
 # google.cloud.run.v2: Service.client, "arbitrary identifier for the API client".
 CLIENT = "transship"
@@ -121,18 +121,23 @@ class Service:
     @property
     def finished(self) -> bool:
         """And the traffic is where it was asked to be."""
-        return self.settled and (
-            self.condition.state is State.FAILED
-            or self.is_pinned
-            or self.has_our_traffic
-            or self.serves_latest
-        )
+        if not self.settled or self.is_pinned:
+            return self.settled
+        if self.has_our_traffic:
+            return self.has_asked_traffic
+        return self.condition.state is State.FAILED or self.serves_latest
+
+    @property
+    def has_asked_traffic(self) -> bool:
+        """The public share really is where it was asked to be."""
+        latest = self.latest_ready
+        asked = self.asked_traffic or (Share(percent=ALL),)
+        return public_text(asked, latest=latest) == public_text(self.traffic, latest=latest)
 
     @property
     def is_pinned(self) -> bool:
         """New revisions would get no traffic, because an operator said so; not because we did."""
-        public = public_text(self.asked_traffic) or f"{LATEST}={ALL}"
-        return public not in {f"{LATEST}={ALL}", self.annotations.get(TRAFFIC_KEY)}
+        return is_operators(self.asked_traffic, self.annotations)
 
     @property
     def has_our_traffic(self) -> bool:
@@ -145,6 +150,15 @@ class Service:
         """The revision that has all of the public share, as it really is; None where none has."""
         everything = [share for share in self.traffic if share.percent == ALL]
         return (everything[0].revision or self.latest_ready or None) if everything else None
+
+    @property
+    def kept(self) -> str | None:
+        """The revision that has the visitors, and is to have them: `serving` may lag behind what
+        was asked for, and then would be resolved to a revision that was never meant to serve.
+        """
+        public = [share for share in self.asked_traffic if share.percent]
+        named = public[0].revision if len(public) == 1 else None
+        return named or self.serving
 
     @property
     def serves_latest(self) -> bool:

@@ -5,7 +5,7 @@ revision a URL of its own; tag and service name have at most 46 characters toget
 (https://github.com/firebase/firebase-tools/issues/6137).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from transship.model.record import PREFIX
@@ -18,6 +18,7 @@ ALL = 100
 # While a rollout is under way: the candidate, and the revision that it is to replace.
 NEXT_TAG, PREVIOUS_TAG = "next", "prev"
 OWN_TAGS = frozenset({NEXT_TAG, PREVIOUS_TAG})
+TAG_AND_SERVICE_LIMIT = 46
 
 LATEST = "LATEST"
 
@@ -35,14 +36,20 @@ class Share:
     uri: str = ""
 
 
-def public_text(shares: Iterable[Share]) -> str:
-    """The shares that are more than nothing, in an order of its own.
+def public_text(shares: Iterable[Share], *, latest: str = LATEST) -> str:
+    """The shares that are more than nothing, in an order of its own; *latest* by that name.
 
     >>> public_text([Share(percent=100), Share(percent=0, revision="web-1", tag="mine")])
     'LATEST=100'
     """
     public = [share for share in shares if share.percent]
-    return ",".join(sorted(f"{share.revision or LATEST}={share.percent}" for share in public))
+    return ",".join(sorted(f"{share.revision or latest}={share.percent}" for share in public))
+
+
+def is_operators(asked: Iterable[Share], annotations: Mapping[str, str]) -> bool:
+    """Neither all to the latest revision nor what *annotations* say we set."""
+    to_all = f"{LATEST}={ALL}"
+    return (public_text(asked) or to_all) not in {to_all, annotations.get(TRAFFIC_KEY)}
 
 
 def to_latest(shares: Iterable[Share]) -> tuple[Share, ...]:
@@ -61,4 +68,28 @@ def users_tags(shares: Iterable[Share]) -> tuple[Share, ...]:
         Share(percent=0, revision=share.revision, tag=share.tag)
         for share in shares
         if share.tag and share.tag not in OWN_TAGS
+    )
+
+
+def without_own_tags(shares: Iterable[Share]) -> tuple[Share, ...]:
+    """The shares as they are, and of the tags only the users'."""
+    return tuple(
+        Share(
+            percent=share.percent,
+            revision=share.revision,
+            tag="" if share.tag in OWN_TAGS else share.tag,
+        )
+        for share in shares
+        if share.percent or share.tag not in OWN_TAGS
+    )
+
+
+def own_tags(service: str, *, following: str, previous: str) -> tuple[Share, ...]:
+    """None where the service's name leaves no room for them: then no revision can be looked at."""
+    longest = max(map(len, OWN_TAGS))
+    if len(service) + longest > TAG_AND_SERVICE_LIMIT:
+        return ()
+    return (
+        Share(percent=0, revision=following, tag=NEXT_TAG),
+        Share(percent=0, revision=previous, tag=PREVIOUS_TAG),
     )

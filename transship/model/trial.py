@@ -11,15 +11,28 @@ from transship.model.record import PREFIX
 
 ROLLOUT_KEY = f"{PREFIX}rollout"
 
+# "ready": visitors get it as soon as it is ready. "gate": it has to pass the gate before. "watch":
+# they have it, and it is looked at for a while yet. What is new here is a line in
+# transship.model.candidate.
+Phase = Literal["ready", "gate", "watch"]
+
 
 class Trial(Struct, frozen=True, kw_only=True):
-    """*revision* is on trial, *previous* serves or served; *since* is when the phase began."""
+    """*revision* is on trial, *previous* serves or served; *since* is when the phase began.
+
+    *event_id* is of the deploy that began it.
+    """
 
     revision: str
     previous: str
     event_id: str
-    phase: Literal["gate", "watch"]
+    phase: Phase
     since: datetime
+
+    @property
+    def undecided(self) -> bool:
+        """Visitors do not have the revision yet."""
+        return self.phase != "watch"
 
 
 def trial_in(annotations: Mapping[str, str]) -> Trial | None:

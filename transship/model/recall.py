@@ -1,0 +1,75 @@
+"""Traffic moved because somebody said so: back to an older revision, or on to the latest again.
+
+A message may come twice, and late: what was asked for before the newest deploy, or before the last
+`clear`, has been overtaken by it.
+"""
+
+from datetime import datetime
+
+from transship.model.advance import Steer
+from transship.model.candidate import ENDED, read_trial
+from transship.model.marks import Marks, merged
+from transship.model.note import Note, read_note
+from transship.model.quarantine import bad_of, clear_marks, quarantine_marks, quarantined
+from transship.model.record import PREFIX, Record
+from transship.model.service import Service
+from transship.model.traffic import TRAFFIC_KEY, public_text, to_latest, to_revision
+from transship.model.witnessed import witness_marks, witnessed
+
+CLEARED_KEY = f"{PREFIX}cleared"
+
+
+def is_withdrawn(service: Service, event_id: str) -> bool:
+    """The message has been here: it is being redelivered."""
+    return bad_of(service.annotations, event_id) is not None
+
+
+def has_moved_on(service: Service, at: datetime) -> bool:
+    """A deploy or a `clear` came after *at*."""
+    record, cleared = service.record, read_note(service.annotations, CLEARED_KEY)
+    return bool((record and record.requested_at > at) or (cleared and cleared.at > at))
+
+
+def targets(service: Service) -> tuple[str, ...]:
+    """Where to go back to, best first."""
+    return tuple(one for one in witnessed(service.annotations) if one != service.kept)
+
+
+def withdraw(
+    service: Service, target: str, bad: Record | None, *, why: str, event_id: str, at: datetime
+) -> Steer:
+    """All visitors to *target*; *bad* is the record of the revision that has them now."""
+    traffic = to_revision(target, service.asked_traffic)
+    said = quarantine_marks(
+        service, bad, service.kept or "", reason="withdrawn", evidence=why, at=at, event_id=event_id
+    )
+    good = witness_marks(service.annotations, target, bad=service.kept or "")
+    pinned = Marks(annotations={TRAFFIC_KEY: public_text(traffic)})
+    return Steer(
+        traffic=traffic, marks=merged(said, good, ENDED, pinned), ends="withdrawn", evidence=why
+    )
+
+
+def clear(service: Service, digest: str, note: Note) -> Steer:
+    """Forget that *digest* was bad, or all that were before *note*; the latest revision serves
+    again where it was us who took its visitors, and nothing is said against it any more.
+    """
+    marks = clear_marks(service.annotations, digest, until=note.at)
+    if marks.annotations:
+        marks = merged(marks, Marks(annotations={CLEARED_KEY: str(note)}))
+    left = quarantined({**service.annotations, **_kept(marks)})
+    record = service.record
+    is_good = record is not None and record.child.value not in left
+    if (
+        read_trial(service) is None
+        and service.has_our_traffic
+        and service.latest_ready == service.latest_created
+        and is_good
+    ):
+        traffic = to_latest(service.asked_traffic)
+        return Steer(traffic=traffic, marks=merged(marks, ENDED), ends="cleared")
+    return Steer(traffic=service.asked_traffic, marks=marks, ends="")
+
+
+def _kept(marks: Marks) -> dict[str, str]:
+    return {key: value or "[]" for key, value in marks.annotations.items()}
