@@ -60,6 +60,11 @@ class CloudLogging:
         with self._lock:
             self._books[service] = Logbook(path)
 
+    def payloads(self) -> list[dict[str, Any]]:
+        """Of the structured entries so far, oldest first."""
+        with self._lock:
+            return [entry["jsonPayload"] for entry in self._entries if "jsonPayload" in entry]
+
     def start(self) -> None:
         answer = self._answer
 

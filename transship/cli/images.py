@@ -126,7 +126,8 @@ def _row(held: Held) -> tuple[str, ...]:
         familiar_name(held.image),
         " ".join(held.tags),
         str(held.image.digest),
-        size(held.bytes),
+        # Of an index, the bytes are its own, not the images'.
+        "" if "index" in held.media_type or "list" in held.media_type else size(held.bytes),
         f"{held.updated:%Y-%m-%d %H:%M}",
     )
 

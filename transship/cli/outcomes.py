@@ -53,7 +53,7 @@ def outcomes(tools: Tools, *, follow: bool, service: str | None, limit: int, sin
     ][::-1]
     tools.output.rows(
         _COLUMNS,
-        [_row(each["time"], each["type"], each) for each in found],
+        [_row(tools, each["time"], each["type"], each) for each in found],
         found,
         empty=f"no outcome in the last {since} hours",
     )
@@ -81,22 +81,23 @@ def _tell(tools: Tools, heard: Heard) -> None:
     if tools.output.json:
         tools.output.document(heard.event)
         return
-    row = _row(str(heard.event.get("time", "")), heard.type, heard.data)
+    row = _row(tools, str(heard.event.get("time", "")), heard.type, heard.data)
     if tools.output.console.is_terminal:
         tools.output.console.print("  ".join(cell for cell in row if cell), soft_wrap=True)
     else:
         click.echo("\t".join(row))
 
 
-def _row(time: str, kind: str, data: Mapping[str, Any]) -> tuple[str, ...]:
+def _row(tools: Tools, time: str, kind: str, data: Mapping[str, Any]) -> tuple[str, ...]:
     about = data.get("service") or data.get("image") or data.get("event_id", "")
-    return (_clock(time), short_type(kind), str(about), str(data.get("reason", "")))
+    shown = _clock(time) if tools.output.console.is_terminal else time
+    return (shown, short_type(kind), str(about), str(data.get("reason", "")))
 
 
 def _clock(time: str) -> str:
     """As the reader's clock has it."""
     try:
-        return f"{datetime.fromisoformat(time).astimezone():%m-%d %H:%M:%S}"
+        return f"{datetime.fromisoformat(time).astimezone():%d %b %H:%M:%S}"
     except ValueError:
         return time
 

@@ -91,18 +91,16 @@ class Output:
                 if value:
                     click.echo(f"{name}\t{value}")
             return
-        from rich.table import Table  # noqa: PLC0415 - half of what --help would take
-        from rich.text import Text  # noqa: PLC0415 - as above
+        from rich.text import Text  # noqa: PLC0415 - half of what --help would take
 
         mark, style = ("✓", "green") if good else ("✗", "bold red")
         self.console.print(Text.assemble((f"{mark} ", style), (title, "bold")), soft_wrap=True)
-        table = Table.grid(padding=(0, 2, 0, 0))
-        table.add_column(style="dim")
-        table.add_column(overflow="fold")
+        width = max((len(name) for name, value in facts.items() if value), default=0)
         for name, value in facts.items():
             if value:
-                table.add_row(f"  {name}", Text(value))
-        self.console.print(table)
+                # Never broken, so that it can be copied.
+                line = Text.assemble((f"  {name:<{width}}  ", "dim"), value)
+                self.console.print(line, soft_wrap=True)
 
 
 def encoded(document: Mapping[str, Any]) -> str:

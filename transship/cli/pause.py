@@ -37,14 +37,15 @@ def _show(tools: Tools, *, paused: bool) -> None:
     if tools.output.json:
         tools.output.document({"now": commands, "terraform": terraform})
         return
+    if config.local.pubsub:
+        click.echo(
+            "# Nothing has been changed: the functions of a local stack read their settings when it"
+            " starts.\n# Hold the services instead: transship hold SERVICE."
+        )
+        return
     does = "pauses" if paused else "resumes"
     click.echo(f"# Nothing has been changed. This {does} automatic deploys within seconds:")
     for command in commands:
         click.echo(command)
     click.echo("# This keeps it so over the next `terraform apply`, in the module's block:")
     click.echo(f"#   {terraform}")
-    if config.local.pubsub:
-        click.echo(
-            "# This is a local stack, whose functions read their settings when it starts: hold the"
-            " services instead, `transship hold SERVICE`."
-        )

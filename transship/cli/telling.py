@@ -1,6 +1,6 @@
 """An outcome in words for a person, and as an exit status."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,7 +15,6 @@ from transship.model.outcome import (
     Steered,
     Warmed,
 )
-from transship.model.reason import Reason
 
 _GOOD = {each.type for each in (Deployed, Planned, Steered, Warmed)}
 _STEPS = {
@@ -89,42 +88,17 @@ def _facts(data: Mapping[str, Any]) -> dict[str, str]:
     return {name: str(value) for name, value in facts.items()}
 
 
-def clear_of(reason: str) -> str:
-    """How to change it, in the words of the documented reasons."""
-    return next((each.help for each in Reason if each == reason), "")
-
-
 @contextmanager
-def progress(output: Output, text: str) -> Iterator[Any]:
+def progress(output: Output, text: str) -> Iterator[Callable[[Mapping[str, Any]], None]]:
     """Gives what is to be called with each step; it shows them where somebody watches."""
     if not output.is_watched or output.json:
         yield lambda _: None
         return
-    from rich.progress import (  # noqa: PLC0415 - loaded where somebody watches
-        BarColumn,
-        DownloadColumn,
-        Progress,
-        SpinnerColumn,
-        TextColumn,
-        TimeElapsedColumn,
-    )
+    with output.notes.status(text) as shown:
+        yield lambda step: shown.update(_step(step, text))
 
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=20),
-        DownloadColumn(),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=output.notes, transient=True) as shown:
-        task = shown.add_task(text, total=None)
 
-        def told(step: Mapping[str, Any]) -> None:
-            shown.update(
-                task,
-                description=_STEPS.get(str(step.get("step")), text),
-                completed=step.get("bytes") or 0,
-                total=step.get("total") or None,
-            )
-
-        yield told
+def _step(said: Mapping[str, Any], text: str) -> str:
+    step = _STEPS.get(str(said.get("step")), text)
+    done, total = said.get("bytes"), said.get("total")
+    return f"{step}: {size(done or 0)} of {size(total)}" if total else step
