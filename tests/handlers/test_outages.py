@@ -10,7 +10,7 @@ from local import images, world
 from local.registry.faults import Fault as RegistryFault
 from local.registry.faults import abuse_limit, pull_limit, unavailable
 from local.run.behaviour import Fault as RunFault
-from tests.fixtures.functions import SITE, Cloud, Function
+from tests.fixtures.functions import SITE, Cloud, Function, running
 
 MESSAGE = {"image": SITE, "service": "web"}
 
@@ -189,3 +189,29 @@ def test_what_is_up_to_date_needs_no_mirror(cloud: Cloud, deployer: Function) ->
     assert deployer.push(MESSAGE) == 200
 
     assert cloud.outcomes()[-1]["data"]["reason"] == "up_to_date"
+
+
+def test_a_pull_that_takes_too_long_is_left_to_the_redelivery(cloud: Cloud) -> None:
+    slow = RegistryFault(path="/blobs/", bytes_per_second=1000)
+    cloud.mirror.faults.add(slow)
+    with running("deploy_image", cloud.settings(TRANSSHIP_DEADLINE_SECONDS="1")) as deployer:
+        assert deployer.push(MESSAGE, message_id="42") == 503
+        assert cloud.writes() == []
+
+        cloud.mirror.faults.clear()
+        assert deployer.push(MESSAGE, message_id="42") == 200
+
+    assert cloud.writes() == ["CreateService"]
+
+
+def test_a_deploy_that_takes_too_long_is_looked_at_by_the_redelivery(cloud: Cloud) -> None:
+    cloud.run.behaviour.operation_delay = 2.0
+    statuses: list[int] = []
+    with running("deploy_image", cloud.settings(TRANSSHIP_DEADLINE_SECONDS="1")) as deployer:
+        while statuses[-1:] != [200] and len(statuses) < 10:
+            statuses.append(deployer.push(MESSAGE, message_id="42"))
+
+    assert (statuses[0], statuses[-1]) == (503, 200)
+    (event,) = cloud.outcomes()
+    assert (event["type"], event["data"]["changed"]) == ("dev.transship.deployed.v1", True)
+    assert cloud.writes() == ["CreateService"]
