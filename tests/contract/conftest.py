@@ -1,5 +1,6 @@
 """What the contracts run over."""
 
+from tests.fixtures.cloud_run import at
 from tests.fixtures.registries import (
     docker_registry,
     docker_registry_proxy,
@@ -11,6 +12,7 @@ from tests.fixtures.registries import (
 )
 
 __all__ = [
+    "at",
     "docker_registry",
     "docker_registry_proxy",
     "docker_registry_with_token_auth",

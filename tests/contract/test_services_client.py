@@ -1,26 +1,31 @@
 """The clients of the Cloud Run Admin API, against an API that behaves as the live one does."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
 import grpc
 import pytest
 from google.cloud import run_v2
-from google.cloud.run_v2.services.revisions.transports import RevisionsGrpcTransport
-from google.cloud.run_v2.services.services.transports import ServicesGrpcTransport
 from google.iam.v1 import iam_policy_pb2, policy_pb2
 from google.protobuf.duration_pb2 import Duration
 from google.type import expr_pb2  # type: ignore[import-untyped]  # Google's protos have no types
 
 from local import world
-from local.run import CloudRun
 from local.run.behaviour import Fault
-from transship.clients.access import CloudRunAccess
-from transship.clients.services import CloudRunServices
+from tests.fixtures.cloud_run import (
+    MIRRORED,
+    NAME,
+    NEW,
+    ONE,
+    TWO,
+    UPSTREAM,
+    When,
+    World,
+    container,
+    of,
+    wanted,
+)
 from transship.errors import (
     AccessDenied,
     PublicAccessRefused,
@@ -29,108 +34,10 @@ from transship.errors import (
     ServiceConflict,
     ServiceUnavailable,
 )
-from transship.model.digest import Digest
 from transship.model.marks import tracking_marks
-from transship.model.naming import ServiceName, tracking_label
-from transship.model.plan import Wanted
-from transship.model.record import Proof, Record
-from transship.model.reference import parse_reference
-from transship.model.service import CLIENT, Service
+from transship.model.naming import tracking_label
+from transship.model.service import CLIENT
 from transship.model.settings import Settings, pairs
-
-NAME = ServiceName(project=world.PROJECT, region=world.LOCATION, service="web")
-UPSTREAM = parse_reference(world.IMAGE)
-MIRRORED = parse_reference(f"{world.MIRROR}/{world.IMAGE}")
-ONE, TWO = (Digest(f"sha256:{digit * 64}") for digit in "12")
-NEW = Settings(port=80, service_account=world.RUNTIME, max_instances=5, min_instances=0)
-
-When = Literal["before", "after"]
-
-
-def wanted(digest: Digest = ONE, settings: Settings = NEW, *, cause: str = "1") -> Wanted:
-    record = Record(
-        image=UPSTREAM,
-        index=None,
-        child=digest,
-        cause=cause,
-        requested_at=datetime(2026, 11, 24, tzinfo=UTC),
-        asked_for=settings.fingerprint(),
-        pulled=Proof(blobs=3, bytes=300, seconds=0.3),
-    )
-    return Wanted(
-        service=NAME,
-        image=MIRRORED.pin(digest),
-        settings=settings,
-        record=record,
-        tracks=UPSTREAM,
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class World:
-    """The stand-in, our clients of it, and Google's for what somebody else does."""
-
-    run: CloudRun
-    services: CloudRunServices
-    access: CloudRunAccess
-    google: run_v2.ServicesClient
-
-    def said(self) -> run_v2.Service:
-        return self.google.get_service(name=str(NAME))
-
-    def read(self) -> Service:
-        service = self.services.get(NAME)
-        assert service is not None
-        return service
-
-    def make(self, service: run_v2.Service) -> Service:
-        """One of somebody else's."""
-        making: Any = self.google.create_service(
-            parent=NAME.parent, service=service, service_id=NAME.service
-        )
-        making.result(timeout=10)
-        return self.read()
-
-    def change(self, service: run_v2.Service) -> None:
-        changing: Any = self.google.update_service(service=service)
-        changing.result(timeout=10)
-
-    def meddle(self) -> None:
-        service = self.said()
-        service.description = f"written {len(self.run.calls('UpdateService'))} times"
-        self.change(service)
-
-    def masks(self) -> list[tuple[str, ...]]:
-        return [call.mask for call in self.run.calls("UpdateService")]
-
-    def fails(self, method: str, code: grpc.StatusCode, when: When = "before") -> None:
-        self.run.inject(Fault(method=method, code=code, when=when))
-
-
-@pytest.fixture
-def at(tmp_path: Path) -> Iterator[World]:
-    numbers = {world.PROJECT: world.PROJECT_NUMBER}
-    with CloudRun(root=tmp_path, project_numbers=numbers, containers=False, images=False) as run:
-        channel = grpc.insecure_channel(run.grpc_address)
-        google = run_v2.ServicesClient(transport=ServicesGrpcTransport(channel=channel))
-        revisions = run_v2.RevisionsClient(transport=RevisionsGrpcTransport(channel=channel))
-        yield World(
-            run=run,
-            services=CloudRunServices(google, revisions),
-            access=CloudRunAccess(google),
-            google=google,
-        )
-        channel.close()
-
-
-def container(image: str = f"{world.MIRROR}/other@{ONE}", **fields: Any) -> run_v2.Container:
-    return run_v2.Container(image=image, **fields)
-
-
-def of(*containers: run_v2.Container, **fields: Any) -> run_v2.Service:
-    template = run_v2.RevisionTemplate(containers=containers)
-    return run_v2.Service(template=template, **fields)
-
 
 # Create and read
 

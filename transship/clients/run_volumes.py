@@ -139,7 +139,7 @@ VOLUMES = (
     Setting(
         name="volumes",
         fields=(
-            "template.volumes[].empty_dir, .gcs, .nfs",
+            *(f"template.volumes[].{kind}" for kind in _KINDS),
             "template.containers[].volume_mounts[]",
         ),
         read=_volumes,

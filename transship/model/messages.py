@@ -45,14 +45,24 @@ class DeployRequest(
     one; ``null`` is not absent and is refused.
     """
 
-    strategy: Literal["immediate", "candidate"] | UnsetType = UNSET
-    probe: Gate | UnsetType = UNSET
+    strategy: (
+        Annotated[
+            Literal["immediate", "candidate"],
+            Meta(description="How visitors get it: at once, or after a trial."),
+        ]
+        | UnsetType
+    ) = UNSET
+    probe: Annotated[Gate, Meta(description="What a trial asks of it, over HTTP.")] | UnsetType = (
+        UNSET
+    )
 
-    track: bool = True
-    adopt: bool = False
-    dry_run: bool = False
+    track: Annotated[bool, Meta(description="Follow the image's tag from now on.")] = True
+    adopt: Annotated[
+        bool, Meta(description="Take over a service that was made by other means.")
+    ] = False
+    dry_run: Annotated[bool, Meta(description="Say what would be done, and do nothing.")] = False
     progress: Annotated[
-        bool, Meta(description="publish how far it is, where there is a topic for that")
+        bool, Meta(description="Publish how far it is, where there is a topic for that.")
     ] = False
     only_if: OnlyIf | UnsetType = UNSET
     requested_at: Annotated[datetime, Meta(tz=True)] | UnsetType = UNSET

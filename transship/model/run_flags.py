@@ -8,6 +8,7 @@ here.
 from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec.inspect import Metadata, StructType, type_info
 
 from transship.model.probes import ContainerProbe
 from transship.model.secrets import SecretKey, SecretVersion
@@ -44,7 +45,9 @@ class RunFlags(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     region: Annotated[str, flag("--region", "The service's region.")] | UnsetType = UNSET
 
     allow_unauthenticated: (
-        Annotated[bool, flag("--[no-]allow-unauthenticated", "Whether everybody may invoke it.")]
+        Annotated[
+            bool, flag("--[no-]allow-unauthenticated", "Whether everybody may invoke the service.")
+        ]
         | UnsetType
     ) = UNSET
     args: (
@@ -190,7 +193,11 @@ class RunFlags(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         | UnsetType
     ) = UNSET
     port: (
-        Annotated[int, Meta(ge=1, le=65535), flag("--port", "Where the container listens.")]
+        Annotated[
+            int,
+            Meta(ge=1, le=65535),
+            flag("--port", "Where the container listens; the image's one exposed port."),
+        ]
         | UnsetType
     ) = UNSET
     readiness_probe: (
@@ -279,3 +286,18 @@ class RunFlags(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ]
         | UnsetType
     ) = UNSET
+
+
+def _gcloud() -> dict[str, str]:
+    struct = type_info(RunFlags)
+    assert isinstance(struct, StructType)  # noqa: S101 - it is one
+    said = {field.name: field.type for field in struct.fields}
+    return {
+        name: str((kind.extra or {})["flag"])
+        for name, kind in said.items()
+        if isinstance(kind, Metadata)
+    }
+
+
+# The fields and gcloud's flags for them.
+GCLOUD = _gcloud()
