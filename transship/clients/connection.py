@@ -7,13 +7,14 @@ of 64 KiB: a server that sends a byte now and then could hold a thread for as lo
 import contextlib
 import logging
 import socket
-import threading
 from collections.abc import Iterator
 from http.client import HTTPException
 from typing import Any
 
 from urllib3 import HTTPConnectionPool, HTTPResponse, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
+
+from transship.clients.watch import Watch
 
 
 class _Connection(HTTPConnection):
@@ -44,26 +45,24 @@ def pools(**settings: Any) -> PoolManager:
     return manager
 
 
+# One for the process: its thread serves the connections of every pool.
+_watch = Watch()
+
+
 @contextlib.contextmanager
 def _header_within(seconds: Any, sock: socket.socket) -> Iterator[None]:
     """urllib3 has put the rest of the request's time into the connection's *seconds*."""
-    expired = threading.Event()
 
     def expire() -> None:
-        expired.set()
         with contextlib.suppress(OSError):  # already closed by the other side
             sock.shutdown(socket.SHUT_RDWR)
 
-    timer = threading.Timer(float(seconds), expire)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    except (OSError, HTTPException):
-        if not expired.is_set():
-            raise
-    finally:
-        timer.cancel()
+    with _watch.within(float(seconds), expire) as wait:
+        try:
+            yield
+        except (OSError, HTTPException):
+            if not wait.has_expired:
+                raise
     # http.client takes the end of the stream for the end of the header, and would return it.
-    if expired.is_set():
+    if wait.has_expired:
         raise TimeoutError("the response's header did not end in time")
