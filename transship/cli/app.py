@@ -7,7 +7,6 @@ from types import FrameType
 from typing import Any, NoReturn
 
 import click
-import structlog
 
 from transship.cli.dead_letters import dead_letters
 from transship.cli.deploy import deploy
@@ -56,6 +55,8 @@ class _Command(click.Group):
 @click.version_option(package_name="transship")
 def transship() -> None:
     """Deploy Docker Hub images to Cloud Run, and let services follow their tags."""
+    import structlog  # noqa: PLC0415 - half of what --help would take
+
     # What the clients log is for the functions' logs: here errors are told once, in words.
     logging.getLogger().setLevel(logging.CRITICAL)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))

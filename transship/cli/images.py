@@ -2,7 +2,7 @@
 
 from functools import partial
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
@@ -13,9 +13,11 @@ from transship.cli.ending import Status
 from transship.cli.output import size
 from transship.cli.tools import Tools, verb
 from transship.cli.tracked import familiar_name
-from transship.clients.contents import Held
 from transship.deadline import Deadline
 from transship.model.reference import Reference, parse_reference
+
+if TYPE_CHECKING:
+    from transship.clients.contents import Held
 
 _PAGE = 100
 # Docker Hub's largest repositories have some ten thousand tags.
@@ -121,7 +123,7 @@ def _upstream(tools: Tools, image: str) -> Reference:
     return tools.config.mirrors.upstream_of(parse_reference(image))
 
 
-def _row(held: Held) -> tuple[str, ...]:
+def _row(held: "Held") -> tuple[str, ...]:
     return (
         familiar_name(held.image),
         " ".join(held.tags),
@@ -132,7 +134,7 @@ def _row(held: Held) -> tuple[str, ...]:
     )
 
 
-def _document(held: Held) -> dict[str, Any]:
+def _document(held: "Held") -> dict[str, Any]:
     return {
         "image": str(held.image.untagged()),
         "tags": list(held.tags),
