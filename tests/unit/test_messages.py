@@ -47,6 +47,19 @@ GOOD: list[dict[str, Any]] = [
     },
     {"image": "nginx", "update_env_vars": {"A": "1"}, "remove_env_vars": ["B"]},
     {"image": "nginx", "cpu": "500m", "timeout": 300},
+    {"image": "nginx", "scaling": "auto", "binary_authorization": "", "liveness_probe": {}},
+    {
+        "image": "nginx",
+        "scaling": 0,
+        "secrets": {"A_1.b-c": "key:latest", "/etc/keys/a.b": "projects/p/secrets/key:1"},
+        "volumes": {
+            "a": {"type": "in-memory", "mount_path": "/a"},
+            "b": {"type": "cloud-storage", "mount_path": "/b/c", "bucket": "files.example.com"},
+            "c": {"type": "nfs", "mount_path": "/c", "location": "nfs.example.com:/"},
+        },
+        "startup_probe": {"http_get": {"path": "/up?a=b", "port": 80}, "period_seconds": 240},
+        "readiness_probe": {"grpc": {"service": "a.B"}},
+    },
     {"kind": "hold", "service": "web"},
     {"kind": "skip", "service": "web", "digest": DIGEST},
 ]
@@ -75,6 +88,24 @@ BAD: list[tuple[Any, str]] = [
     ({"image": "nginx", "max_instances": 0}, ">= 1 - at `$.max_instances`"),
     ({"image": "nginx", "imag": "x"}, "unknown field `imag`; did you mean `image`?"),
     ({"image": "nginx", "zzz": "x"}, "unknown field `zzz`"),
+    ({"image": "nginx", "scaling": "manual"}, "`$.scaling`"),
+    ({"image": "nginx", "secrets": {"A": "key"}}, "`$.secrets[...]`"),
+    ({"image": "nginx", "secrets": {"/key": "key:1"}}, "`$.secrets`"),
+    ({"image": "nginx", "secrets": {"/a/../:": "key:1"}}, "`$.secrets`"),
+    (
+        {"image": "nginx", "volumes": {"a": {"type": "secret", "mount_path": "/a"}}},
+        "'secret' - at `$.volumes[...].type`",
+    ),
+    (
+        {"image": "nginx", "volumes": {"a": {"type": "in-memory"}}},
+        "missing required field `mount_path`",
+    ),
+    ({"image": "nginx", "volumes": {"A": {"type": "in-memory", "mount_path": "/a"}}}, "$.volumes"),
+    ({"image": "nginx", "liveness_probe": {"http_get": {"path": "up"}}}, ".http_get.path`"),
+    ({"image": "nginx", "liveness_probe": {"exec": {}}}, "unknown field `exec`"),
+    ({"image": "nginx", "liveness_probe": None}, "got `null` - at `$.liveness_probe`"),
+    ({"image": "nginx", "vpc_egress": "all"}, "'all' - at `$.vpc_egress`"),
+    ({"image": "nginx", "network_tags": ["Web"]}, "`$.network_tags[0]`"),
     ({"kind": "remove", "service": "web"}, "unknown kind 'remove'; right is one of deploy, track"),
     ({"kind": 5, "image": "nginx"}, "unknown kind 5"),
     ({"kind": "hold"}, "missing required field `service`"),
@@ -85,6 +116,13 @@ BAD: list[tuple[Any, str]] = [
 WRONG_IN_MEANING = [
     ({"image": "nginx", "requested_at": "yesterday"}, "`$.requested_at`"),
     ({"image": "nginx", "requested_at": "2026-11-24T12:00:00"}, "timezone"),
+]
+
+
+PROBES_THAT_ARE_NONE = [
+    ({"http_get": {}, "grpc": {}}, "not http_get and grpc"),
+    ({"period_seconds": 5}, "has no other options"),
+    ({"http_get": {}, "timeout_seconds": 11}, "timeout_seconds 11 is over period_seconds 10"),
 ]
 
 
@@ -116,6 +154,13 @@ def test_a_bad_message_is_refused_by_both_and_the_error_names_the_field(
 @pytest.mark.parametrize(("document", "says"), WRONG_IN_MEANING)
 def test_a_time_must_be_one_and_have_a_zone(document: Any, says: str) -> None:
     assert says in refusal(document)
+
+
+@pytest.mark.parametrize(("probe", "says"), PROBES_THAT_ARE_NONE)
+def test_a_probe_is_of_one_kind_and_its_numbers_fit(probe: dict[str, Any], says: str) -> None:
+    said = refusal({"image": "nginx", "startup_probe": probe})
+    assert says in said
+    assert "`$.startup_probe`" in said
 
 
 def test_what_is_absent_is_told_from_what_is_empty() -> None:

@@ -9,13 +9,15 @@ import pytest
 from transship.errors import Refused
 from transship.model.naming import ServiceName
 from transship.model.policy import Ask, Policy, admit, admit_image, refuse_target
-from transship.model.policy_document import parse_policy
+from transship.model.policy_document import PolicyDocument, parse_policy
+from transship.model.policy_reach import Reached
 from transship.model.reference import parse_reference
 
 PROJECT = "sample-project"
 DEFAULT_COMPUTE = "123456789012-compute@developer.gserviceaccount.com"
 DEFAULT_APP_ENGINE = "sample-project@appspot.gserviceaccount.com"
 WEB_ACCOUNT = "web@sample-project.iam.gserviceaccount.com"
+OWN = f"projects/{PROJECT}"
 ASK = Ask(
     reference=parse_reference("dockersamples/static-site"),
     service=ServiceName(project=PROJECT, region="asia-northeast1", service="web"),
@@ -24,6 +26,10 @@ ASK = Ask(
 
 def policy(**document: object) -> Policy:
     return parse_policy(json.dumps(document), project=PROJECT)
+
+
+def reaching(**names: object) -> Ask:
+    return replace(ASK, reached=Reached(project=PROJECT, **names))  # type: ignore[arg-type] # a table's
 
 
 def elsewhere(**parts: str) -> ServiceName:
@@ -58,6 +64,30 @@ ALLOWED: list[tuple[dict[str, object], Ask]] = [
     ({"caps": {"min_instances": 2, "max_instances": 3}}, replace(ASK, min_instances=2)),
     ({"caps": {"min_instances": 0, "max_instances": 3}}, replace(ASK, max_instances=3)),
     ({"caps": {"min_instances": 0}}, replace(ASK, min_instances=0)),
+    ({"caps": {"min_instances": 2, "max_instances": 9}}, replace(ASK, min=2, max=9, scaling=2)),
+    ({"caps": {"gpu": 1}}, replace(ASK, gpu=1)),
+    ({"breakglass": ["web"]}, replace(ASK, breakglass=True)),
+    ({}, reaching()),
+    ({"secrets": ["web-*"]}, reaching(secrets=(f"{OWN}/secrets/web-key",))),
+    ({"secrets": [f"{OWN}/secrets/web-*"]}, reaching(secrets=(f"{OWN}/secrets/web-key",))),
+    ({"secrets": ["projects/*/secrets/key"]}, reaching(secrets=("projects/other/secrets/key",))),
+    ({"volumes": {"buckets": ["site-*"]}}, reaching(buckets=("site-files",))),
+    (
+        {"volumes": {"cloudsql_instances": [f"{PROJECT}:*:db"]}},
+        reaching(cloudsql_instances=(f"{PROJECT}:asia-northeast1:db",)),
+    ),
+    ({"volumes": {"nfs": ["10.0.0.2:/**"]}}, reaching(nfs=("10.0.0.2:/share/a",))),
+    (
+        {"networks": ["default", f"{OWN}/regions/*/subnetworks/run"]},
+        reaching(
+            networks=(
+                f"{OWN}/global/networks/default",
+                f"{OWN}/regions/asia-northeast1/subnetworks/run",
+            )
+        ),
+    ),
+    ({"networks": ["default"]}, reaching(changes_routes=True)),
+    ({"network_tags": ["web"]}, reaching(network_tags=("web",))),
 ]
 
 REFUSED: list[tuple[str, dict[str, object], Ask, str]] = [
@@ -118,6 +148,36 @@ REFUSED: list[tuple[str, dict[str, object], Ask, str]] = [
     ("caps.concurrency", {"caps": {"concurrency": 1}}, replace(ASK, concurrency=2), "at most 1"),
     ("caps.min_instances", {}, replace(ASK, min_instances=2), "at most 1"),
     ("caps.max_instances", {}, replace(ASK, max_instances=11), "at most 10"),
+    ("caps.min_instances", {}, replace(ASK, min=2), "min 2 is over the cap"),
+    ("caps.min_instances", {}, replace(ASK, scaling=2), "scaling 2 is over the cap"),
+    ("caps.max_instances", {}, replace(ASK, max=11), "max 11 is over the cap"),
+    ("caps.gpu", {}, replace(ASK, gpu=1), "at most 0"),
+    ("breakglass", {"breakglass": ["demo-*"]}, replace(ASK, breakglass=True), "demo-*"),
+    ("secrets", {}, reaching(secrets=(f"{OWN}/secrets/key",)), "none: the list is empty"),
+    # Of the same name, and of another project.
+    ("secrets", {"secrets": ["key"]}, reaching(secrets=("projects/other/secrets/key",)), "key"),
+    (
+        "secrets",
+        {"secrets": ["key"]},
+        reaching(secrets=(f"{OWN}/secrets/key", f"{OWN}/secrets/other")),
+        "secrets/other is not allowed",
+    ),
+    ("volumes.buckets", {"volumes": {"buckets": ["a"]}}, reaching(buckets=("b",)), "one of a"),
+    (
+        "volumes.cloudsql_instances",
+        {"volumes": {"cloudsql_instances": [f"{PROJECT}:*"]}},
+        reaching(cloudsql_instances=("other:asia-northeast1:db",)),
+        f"{PROJECT}:*",
+    ),
+    ("volumes.nfs", {"volumes": {"nfs": ["a:/*"]}}, reaching(nfs=("a:/b/c",)), "a:/*"),
+    (
+        "networks",
+        {"networks": ["default"]},
+        reaching(networks=(f"{OWN}/global/networks/default", "projects/o/global/networks/default")),
+        "projects/o/global/networks/default is not allowed",
+    ),
+    ("networks", {"networks": []}, reaching(changes_routes=True), "a policy with networks"),
+    ("network_tags", {"network_tags": ["web"]}, reaching(network_tags=("db",)), "one of web"),
 ]
 
 
@@ -147,7 +207,7 @@ def test_an_account_has_no_other_name_than_its_address(account: str) -> None:
 
 
 def test_the_tables_cover_every_field_of_the_policy() -> None:
-    fields = {"images", "targets", "runtime_accounts", "public", "adopt", "caps"}
+    fields = set(PolicyDocument.__struct_fields__)
     assert {rule.partition(".")[0] for rule, *_ in REFUSED} == fields
     assert {field for document, _ in ALLOWED for field in document} == fields
 
@@ -204,6 +264,12 @@ def test_a_long_list_is_cut_in_the_reason() -> None:
         ('{"caps": {"timeout": "1d"}}', "at `$.caps.timeout`"),
         ('{"caps": {"max_instances": 0}}', "at `$.caps.max_instances`"),
         ('{"caps": {"min_instances": -1}}', "at `$.caps.min_instances`"),
+        ('{"secrets": ["a b"]}', "at `$.secrets[0]`"),
+        ('{"volumes": {"buckets": [""]}}', "at `$.volumes.buckets[0]`"),
+        ('{"volumes": {"disks": []}}', "unknown field `disks`"),
+        ('{"volumes": ["a"]}', "Expected `object`, got `array` - at `$.volumes`"),
+        ('{"networks": ["a**"]}', "at `$.networks[0]`"),
+        ('{"caps": {"gpu": -1}}', "at `$.caps.gpu`"),
         ('{"caps": {"tpu": 1}}', "unknown field `tpu`"),
         (json.dumps({"images": ["docker.io/**"] * 201}), "at `$.images`"),
     ],
