@@ -54,7 +54,9 @@ class V1:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
-            wbufsize = -1  # one packet an answer: Nagle and delayed acknowledgements cost 40 ms
+            wbufsize = -1
+            # Else a long answer waits 40 ms for the acknowledgement of its first packet.
+            disable_nagle_algorithm = True
 
             def do_GET(self) -> None:
                 status, document = answer(self.path, self.headers.get("Authorization", ""))
