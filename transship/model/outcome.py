@@ -36,7 +36,8 @@ class Deployed(Outcome, frozen=True, kw_only=True):
     """The service runs the image and serves it; *changed* says whether this event made it so.
 
     *resolved_by* says whose word it was what the tag means, and *mirror_since*, while the upstream
-    was silent, since when that is known: the tag may have moved since then.
+    was silent, since when that is known: the tag may have moved since then. *previous_digest* is
+    what the service was asked to run before.
     """
 
     type: ClassVar[str] = "dev.transship.deployed.v1"
@@ -44,6 +45,7 @@ class Deployed(Outcome, frozen=True, kw_only=True):
     changed: bool
     index_digest: str = ""
     child_digest: str = ""
+    previous_digest: str = ""
     revision: str = ""
     url: str = ""
     resolved_by: str = ""

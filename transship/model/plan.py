@@ -217,6 +217,7 @@ def want(deploy: Deploy, found: Found, mirrored: Reference, current: Service | N
             asked_for=named.fingerprint(),
             resolved_by=found.resolved_by,
             pulled=found.proof,
+            previous=_previous(found.child, current),
         ),
         # Only a tag moves.
         tracks=deploy.image.unpinned() if deploy.track and deploy.image.tag else None,
@@ -224,6 +225,15 @@ def want(deploy: Deploy, found: Found, mirrored: Reference, current: Service | N
         strategy=deploy.strategy,
         gate=deploy.gate,
     )
+
+
+def _previous(child: Digest, current: Service | None) -> Digest | None:
+    """What *current* was asked to run before *child*."""
+    if current is None or current.image is None:
+        return None
+    if current.image.digest != child:
+        return current.image.digest
+    return current.record.previous if current.record else None
 
 
 def _automatic(deploy: Deploy, current: Service | None) -> tuple[datetime, ...]:

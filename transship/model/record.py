@@ -23,6 +23,7 @@ SCHEMA_KEY = f"{PREFIX}schema"
 TRACKS_KEY = f"{PREFIX}tracks"
 CAUSE_KEY = f"{PREFIX}cause"
 INDEX_KEY = f"{PREFIX}index"
+PREVIOUS_KEY = f"{PREFIX}previous"
 
 # Whose word it is what a tag means: the upstream's, the mirror's while the upstream is silent, or,
 # where that is older than what the service was told before, the service's own record.
@@ -47,7 +48,8 @@ class Record:
     """The lineage of one deploy: tag, index, child, cause and request time.
 
     ``image`` is what was asked for, at the upstream; ``asked_for`` the fingerprint of the settings
-    that were named; ``index`` is None for an image that is a single manifest.
+    that were named; ``index`` is None for an image that is a single manifest. ``previous`` is what
+    the service was asked to run before, where anybody knows.
     """
 
     image: Reference
@@ -59,6 +61,7 @@ class Record:
     resolved_by: str = UPSTREAM
     reason: str = ""
     pulled: Proof
+    previous: Digest | None = None
 
     def annotations(self) -> dict[str, str]:
         return {
@@ -71,6 +74,7 @@ class Record:
             f"{PREFIX}asked-for": self.asked_for,
             f"{PREFIX}resolved-by": self.resolved_by,
             f"{PREFIX}reason": self.reason,
+            PREVIOUS_KEY: str(self.previous or ""),
             f"{PREFIX}pulled": msgspec.json.encode(self.pulled).decode(),
         }
 
@@ -79,6 +83,8 @@ class Record:
         """The record in *annotations*; None where it is missing, or broken by another hand."""
         try:
             index = annotations[INDEX_KEY]
+            # Not on what was deployed before it was recorded.
+            previous = annotations.get(PREVIOUS_KEY)
             return cls(
                 image=parse_reference(annotations[f"{PREFIX}image"]),
                 index=Digest(index) if index else None,
@@ -88,6 +94,7 @@ class Record:
                 asked_for=annotations[f"{PREFIX}asked-for"],
                 resolved_by=annotations[f"{PREFIX}resolved-by"],
                 reason=annotations[f"{PREFIX}reason"],
+                previous=Digest(previous) if previous else None,
                 pulled=msgspec.json.decode(annotations[f"{PREFIX}pulled"], type=Proof),
             )
         except (KeyError, ValueError, InvalidReference, msgspec.DecodeError):

@@ -58,6 +58,7 @@ def deployed(
     return Deployed(
         **about(deploy),
         **_lineage(record),
+        previous_digest=str(record.previous or "") if record else "",
         changed=changed,
         reason=reason,
         detail=detail,
@@ -105,7 +106,7 @@ def turned_out_bad(deploy: Deploy, service: Service, bad: Bad, revision: Revisio
         condition=revision.condition.reason if revision else "",
         message=bad.evidence,
         log_url=revision.log_uri if revision else "",
-        serving=service.serving or "",
+        serving=service.kept or "",
     )
 
 
