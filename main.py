@@ -12,16 +12,19 @@ import functions_framework
 
 from handlers import advance, boundary, forward, orders, refresh, warm, webhook
 from handlers import bury as burial
-from transship import logs, wiring
+from handlers import console as page
+from handlers import notify as notification
+from transship import logs
 from transship.config import Config
 from transship.deadline import Deadline
+from transship.readers import Readers
 
 logs.configure()
 
 # Read at once: a function with wrong settings does not start, and so loses no event. The clients
 # are only made when an event needs them.
 _config = Config.from_env(os.environ)
-_clients = wiring.Clients(_config)
+_clients = Readers(_config)
 
 
 @functions_framework.http
@@ -124,3 +127,27 @@ def bury(request: flask.Request) -> tuple[str, int]:
     """Topic transship-dead-letter: what was given up, and what people made of it."""
     with logs.request_context(dict(request.headers), project=_config.project):
         return boundary.settle(request, burial.handle, publish=_clients.publish_outcome)
+
+
+@functions_framework.http
+def console(request: flask.Request) -> flask.Response:
+    """The page, behind IAP or IAM."""
+    with logs.request_context(dict(request.headers), project=_config.project):
+        return page.handle(request, config=_config, parts=_clients.page)
+
+
+@functions_framework.http
+def notify(request: flask.Request) -> tuple[str, int]:
+    """Topics transship-outcomes and transship-notices."""
+    with logs.request_context(dict(request.headers), project=_config.project):
+        return boundary.settle(
+            request,
+            lambda delivery: notification.handle(
+                delivery,
+                destinations=_config.notify,
+                send=_clients.sender(_config.notices_topic),
+                tell=_clients.teller,
+            ),
+            # What cannot be told is no news either: an outcome of it would come back here.
+            publish=notification.nobody,
+        )

@@ -10,15 +10,17 @@ from datetime import timedelta
 from typing import Self
 
 from transship import variables
+from transship.model.destination import Destination, parse_destinations
 from transship.model.follow import Rules
 from transship.model.mirror import Mirrors, parse_mirrors
+from transship.model.people import People
 from transship.model.platform import Platform, parse_platform
 from transship.model.policy import Policy, admit_image
 from transship.model.policy_document import parse_policy
 from transship.model.reference import Reference
 from transship.variables import InvalidConfiguration, Reader
 
-__all__ = ["REQUIRED", "Config", "InvalidConfiguration", "Local"]
+__all__ = ["REQUIRED", "Config", "Door", "InvalidConfiguration", "Local"]
 
 _GIB = 1024**3
 
@@ -49,7 +51,24 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     "advance_rollouts": ("REDEPLOY_TOPIC",),
     "docker_hub_webhook": ("HINTS_TOPIC", "WEBHOOK_SECRETS"),
     "forward_hints": ("HINTS_TOPIC", "OUTCOMES_TOPIC"),
+    "console": ("CONSOLE_AUTH", "CONSOLE_KEYS", "DEAD_LETTER_TOPIC", "DEPLOY_TOPIC"),
+    "notify": ("NOTICES_TOPIC", "NOTIFY"),
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """Who may come to the page, and how it is known who comes.
+
+    *auth* is ``iap`` or ``iam``, empty where there is no page. *audience* is IAP's; *keys* sign the
+    page's forms; *service* is the page's own on Cloud Run, empty where nobody has named it.
+    """
+
+    auth: str = ""
+    audience: str = ""
+    people: People = field(default_factory=People)
+    keys: tuple[str, ...] = field(default=(), repr=False)
+    service: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +89,9 @@ class Config:
     hints_topic: str
     warm_topic: str
     progress_topic: str
+    deploy_topic: str
+    dead_letter_topic: str
+    notices_topic: str
     ignored_principals: frozenset[str]
     webhook_secrets: tuple[str, ...] = field(repr=False)
     rules: Rules
@@ -83,6 +105,8 @@ class Config:
     upstream_credentials: Mapping[str, tuple[str, str]]
     registry_hosts: tuple[str, ...]
     private_hosts: tuple[str, ...]
+    door: Door
+    notify: tuple[Destination, ...] = field(repr=False)
     local: Local
 
     @classmethod
@@ -105,6 +129,9 @@ class Config:
             hints_topic=read.optional("HINTS_TOPIC", variables.topic),
             warm_topic=read.optional("WARM_TOPIC", variables.topic),
             progress_topic=read.optional("PROGRESS_TOPIC", variables.topic),
+            deploy_topic=read.optional("DEPLOY_TOPIC", variables.topic),
+            dead_letter_topic=read.optional("DEAD_LETTER_TOPIC", variables.topic),
+            notices_topic=read.optional("NOTICES_TOPIC", variables.topic),
             ignored_principals=frozenset(read.parsed("IGNORED_PRINCIPALS", variables.words, "")),
             webhook_secrets=read.parsed("WEBHOOK_SECRETS", variables.secrets, ""),
             rules=Rules(
@@ -122,6 +149,8 @@ class Config:
             upstream_credentials=read.parsed("UPSTREAM_CREDENTIALS", variables.credentials, "{}"),
             registry_hosts=read.parsed("REGISTRY_HOSTS", variables.words, ""),
             private_hosts=read.parsed("PRIVATE_HOSTS", variables.words, ""),
+            door=_door(env, read),
+            notify=read.parsed("NOTIFY", parse_destinations, "[]"),
             local=_local(env, read),
         )
 
@@ -133,6 +162,24 @@ def _keep_warm(text: str, mirrors: Mirrors, policy: Policy) -> tuple[Reference, 
         admit_image(policy, tag)
         mirrors.for_upstream(tag)
     return tags
+
+
+def _door(env: Mapping[str, str], read: Reader) -> Door:
+    auth = read.parsed("CONSOLE_AUTH", variables.door, "") if read.text("CONSOLE_AUTH", "") else ""
+    if auth == "iap":
+        # Without it, an assertion for any other application would do.
+        read.text("CONSOLE_AUDIENCE")
+    return Door(
+        auth=auth,
+        audience=read.text("CONSOLE_AUDIENCE", ""),
+        people=People(
+            viewers=read.parsed("CONSOLE_VIEWERS", variables.people, ""),
+            operators=read.parsed("CONSOLE_OPERATORS", variables.people, ""),
+        ),
+        keys=read.parsed("CONSOLE_KEYS", variables.secrets, ""),
+        # https://cloud.google.com/run/docs/container-contract#services-env-vars
+        service=env.get("K_SERVICE", ""),
+    )
 
 
 def _local(env: Mapping[str, str], read: Reader) -> Local:

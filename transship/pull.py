@@ -56,6 +56,46 @@ class Pulled:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """What an image says of itself, before any layer is read: *bytes* are those that it states."""
+
+    child: Digest
+    platform: Platform
+    config: ImageConfig
+    layers: int
+    bytes: int
+
+
+def survey(
+    registry: Registry,
+    reference: Reference,
+    platform: Platform,
+    *,
+    deadline: Deadline,
+    limits: Limits | None = None,
+) -> Shape:
+    """Read manifest and config of *reference*, hashed, and none of its layers."""
+    found = _find(registry, reference, platform, deadline)
+    config_blob, *layers = _blobs(found.manifest, limits or Limits())
+    content = bytearray()
+    with Proofs(
+        registry, reference, total=config_blob.size, deadline=deadline, progress=None
+    ) as proofs:
+        proofs.begin(config_blob, keep=content)
+        proofs.finish()
+    config = parse_config(bytes(content))
+    if found.platform is None:
+        _check_platform(config, platform)
+    return Shape(
+        child=found.child,
+        platform=found.platform or config.platform,
+        config=config,
+        layers=len(layers),
+        bytes=config_blob.size + sum(layer.size for layer in layers),
+    )
+
+
 def pull(
     registry: Registry,
     reference: Reference,

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from transship.errors import TransshipError
 from transship.model.naming import is_project, is_region
+from transship.model.people import parse_people
 from transship.model.reference import Reference, parse_reference
 
 _T = TypeVar("_T")
@@ -117,6 +118,17 @@ def switch(text: str) -> bool:
     if text not in {"true", "false"}:
         raise ValueError(f"{text!r} is wrong; right is true or false")
     return text == "true"
+
+
+def door(text: str) -> str:
+    if text not in {"iap", "iam"}:
+        raise ValueError(f"{text!r} is wrong; right is iap or iam")
+    return text
+
+
+def people(text: str) -> frozenset[str]:
+    """E-mail addresses and domains."""
+    return parse_people(words(text))
 
 
 def amount(text: str) -> int:

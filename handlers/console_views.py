@@ -1,0 +1,130 @@
+"""The pages that are read: each asks the cloud's records, through answers kept for seconds."""
+
+from http import HTTPStatus
+
+import flask
+import msgspec
+from werkzeug.exceptions import NotFound
+
+from handlers.console_visit import Part, Visit, part, path_of
+from transship.console import forms, history, outcomes, overview, picking, shelf
+from transship.console import letters as burial
+from transship.errors import InvalidReference, PermanentError, TransshipError
+from transship.model.naming import ServiceName
+
+_RECENT = 12
+_OF_SERVICE = 20
+_MOST_PAGES = 100
+
+
+def fleet(visit: Visit) -> flask.Response:
+    named = visit.asked("named")
+    return visit.page(
+        "fleet.html",
+        named=named,
+        fleet=part(lambda: overview.overview(visit.config, visit.parts, named=named)),
+        recent=part(lambda: outcomes.recent(visit.parts, visit.config.project, limit=_RECENT)),
+        path_of=path_of,
+    )
+
+
+def service(visit: Visit, *, project: str, region: str, name: str) -> flask.Response:
+    place = known(visit, project, region, name)
+    found = history.history(visit.config, visit.parts, place)
+    if found is None:
+        raise NotFound
+    return visit.page(
+        "service.html",
+        found=found,
+        name=place,
+        ended=part(
+            lambda: outcomes.of_service(visit.parts, visit.config.project, place, limit=_OF_SERVICE)
+        ),
+        path_of=path_of,
+    )
+
+
+def deploy(visit: Visit) -> flask.Response:
+    """Look an image up, then say how it is to run: two steps, since the second needs the first."""
+    asked = {
+        name: visit.asked(name) for name in ("image", "service", "port", "public", "candidate")
+    }
+    picked, problem, form, commands = None, "", None, {}
+    found = Part(value=[])
+    if asked["image"]:
+        try:
+            image = picking.reference(visit.config, asked["image"])
+            picked = picking.pick(visit.config, visit.parts, image)
+            found = part(lambda: picking.tags(visit.config, visit.parts, image.untagged()))
+            form = forms.deploy_form(visit.config, _with_port(asked, picked))
+            commands = forms.commands(visit.config, form)
+        except PermanentError as error:
+            problem = str(error)
+    return visit.page(
+        "deploy.html",
+        status=HTTPStatus.BAD_REQUEST if problem else HTTPStatus.OK,
+        asked=asked,
+        picked=picked,
+        tags=found,
+        problem=problem,
+        form=form,
+        commands=commands,
+    )
+
+
+def _with_port(asked: dict[str, str], picked: picking.Picked) -> dict[str, str]:
+    """The one that the image exposes, unless another is named; several are a person's choice."""
+    ports = picked.shape.config.exposed_ports if picked.shape else ()
+    return asked if asked["port"] or not ports else {**asked, "port": str(ports[0])}
+
+
+def tags(visit: Visit) -> flask.Response:
+    """For the script, as somebody types: ``{"tags": [...]}``, empty where nothing is found."""
+    name, _, beginning = visit.asked("image").rpartition(":")
+    name, beginning = (name, beginning) if name else (beginning, "")
+    try:
+        image = picking.reference(visit.config, name)
+        found = picking.tags(visit.config, visit.parts, image.untagged(), beginning=beginning)
+    except (TransshipError, InvalidReference):
+        # Half a name is no error: somebody is typing.
+        found = []
+    content = msgspec.json.encode({"name": name, "tags": found})
+    return flask.Response(content, mimetype="application/json")
+
+
+def mirror(visit: Visit) -> flask.Response:
+    asked = visit.asked("page")
+    page = min(int(asked), _MOST_PAGES) if asked.isdecimal() and int(asked) else 1
+    return visit.page(
+        "mirror.html", shelf=part(lambda: shelf.shelf(visit.config, visit.parts, page=page))
+    )
+
+
+def letters(visit: Visit) -> flask.Response:
+    return visit.page(
+        "letters.html", letters=part(lambda: burial.letters(visit.config, visit.parts))
+    )
+
+
+def event(visit: Visit, *, event: str) -> flask.Response:
+    """What became of a message; it waits, and reloads itself, until that is known."""
+    if not outcomes.is_event(event):
+        raise NotFound
+    place = visit.asked("service")
+    try:
+        name = ServiceName(project=visit.config.project, region=visit.config.region, service=place)
+    except PermanentError:
+        name = None
+    found = part(lambda: outcomes.of_event(visit.parts, visit.config.project, event))
+    return visit.page("event.html", event=event, found=found, name=name, path_of=path_of)
+
+
+def known(visit: Visit, project: str, region: str, name: str) -> ServiceName:
+    """Raises NotFound for a place that policy does not name: it is none of our business."""
+    try:
+        place = ServiceName(project=project, region=region, service=name)
+    except PermanentError:
+        raise NotFound from None
+    if not any(target.matches(place) for target in visit.config.policy.targets):
+        raise NotFound
+    return place

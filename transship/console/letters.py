@@ -1,0 +1,76 @@
+"""Dead letters on the page: read from the log, replayed or discarded by whoever leases the copy."""
+
+from dataclasses import dataclass
+
+import msgspec
+
+from transship.burials import Burial, burials
+from transship.config import Config
+from transship.console.ports import Parts
+from transship.deadline import Deadline
+from transship.errors import Refused
+from transship.model.dead_letter import Judged, Verdict
+
+_LIMIT = 100
+_SECONDS = 20.0
+_KEPT = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    burial: Burial
+
+    @property
+    def text(self) -> str:
+        letter = self.burial.letter
+        if letter.data is None:
+            return f"{letter.size} bytes, sha256 {letter.sha256}: too long for the record"
+        return letter.data.decode(errors="replace")
+
+
+def letters(config: Config, parts: Parts) -> list[Letter]:
+    """The newest first, those that are settled among them."""
+
+    def read() -> list[Letter]:
+        found = burials(parts.log, config.project, limit=_LIMIT, deadline=Deadline.after(_SECONDS))
+        return [Letter(burial=each) for each in reversed(found)]
+
+    return parts.kept.get("letters", read, seconds=_KEPT)
+
+
+def forget(parts: Parts) -> None:
+    parts.kept.drop("letters")
+
+
+def judge(config: Config, parts: Parts, id_: str, verdict: Verdict, *, by: str) -> str:
+    """The id of the message that repeats it, or nothing where it was discarded.
+
+    In the order of docs/adr/0010-dead-letters.md: published again, said, and then acknowledged.
+    Raises Refused where the copy cannot be had.
+    """
+    forget(parts)
+    found = next(
+        (each.burial for each in letters(config, parts) if each.burial.letter.id == id_), None
+    )
+    if found is None or found.verdict:
+        raise Refused("dead_letter", "it is on no record, or settled already; reload the list")
+    letter, event = found.letter, ""
+    with parts.retained.leased({id_}) as copies:
+        if id_ not in copies:
+            raise Refused(
+                "dead_letter", "its copy is held by somebody else for the moment, or settled"
+            )
+        if verdict is Verdict.REPLAYED:
+            topic = letter.subscription and parts.retained.topic_of(letter.subscription)
+            if not topic or not topic.startswith("projects/"):
+                raise Refused(
+                    "dead_letter",
+                    f"nobody knows which topic it was on; right is `transship dead-letters replay"
+                    f" {id_} --topic …`",
+                )
+            event = str(parts.send(topic)(copies[id_].data, letter.again()))
+        judged = Judged(dead_letter=id_, verdict=verdict, by=by[:200])
+        parts.send(config.dead_letter_topic)(msgspec.json.encode(judged), judged.attributes)
+        parts.retained.acknowledge(copies[id_])
+    forget(parts)
+    return event

@@ -1,0 +1,96 @@
+"""What came of events: the outcomes as the functions logged them (`boundary.settle`)."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any
+
+from transship.console.ports import Parts
+from transship.console.states import Sign, sign_of_outcome
+from transship.deadline import Deadline
+from transship.model.naming import ServiceName
+
+_BACK = timedelta(days=7)
+_SECONDS = 15.0
+_KEPT = 10.0
+# Somebody waits for it, and one at a time asks.
+_KEPT_ONE = 1.0
+_EVENT = re.compile(r"[A-Za-z0-9._-]{1,100}")
+_WORDS = 'jsonPayload.message="event settled"'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """*fields* are the outcome's."""
+
+    time: datetime
+    fields: Mapping[str, Any]
+
+    @property
+    def kind(self) -> str:
+        """
+        >>> Ended(time=datetime.min, fields={"type": "dev.transship.deployed.v1"}).kind
+        'deployed'
+        """
+        parts = str(self.fields.get("type", "")).split(".")
+        return parts[-2] if len(parts) > 1 else "unknown"
+
+    @property
+    def sign(self) -> Sign:
+        return sign_of_outcome(self.kind)
+
+    def text(self, name: str) -> str:
+        return str(self.fields.get(name) or "")
+
+    @property
+    def is_news(self) -> bool:
+        """Not the sweep's and the hints' own bookkeeping."""
+        return self.kind not in {"swept", "refreshed"}
+
+
+def is_event(text: str) -> bool:
+    """It becomes part of a filter."""
+    return _EVENT.fullmatch(text) is not None
+
+
+def recent(parts: Parts, project: str, *, limit: int) -> list[Ended]:
+    """The newest of all services, without the bookkeeping."""
+    found = parts.kept.get(
+        ("outcomes", ""), lambda: _matching(parts, project, "", 10 * limit), seconds=_KEPT
+    )
+    return [each for each in found if each.is_news][:limit]
+
+
+def of_service(parts: Parts, project: str, name: ServiceName, *, limit: int) -> list[Ended]:
+    words = f' AND jsonPayload.service="{name.service}"'
+    found = parts.kept.get(
+        ("outcomes", str(name)),
+        lambda: _matching(parts, project, words, limit),
+        seconds=_KEPT,
+    )
+    place = (name.project, name.region)
+    return [each for each in found if (each.text("project"), each.text("region")) == place]
+
+
+def of_event(parts: Parts, project: str, event_id: str) -> Ended | None:
+    """The newest of the event; it may have had a rollback since."""
+    words = f' AND jsonPayload.event_id="{event_id}"'
+    found = parts.kept.get(
+        ("event", event_id), lambda: _matching(parts, project, words, 1), seconds=_KEPT_ONE
+    )
+    return found[0] if found else None
+
+
+def forget(parts: Parts, name: ServiceName) -> None:
+    parts.kept.drop(("outcomes", ""))
+    parts.kept.drop(("outcomes", str(name)))
+
+
+def _matching(parts: Parts, project: str, words: str, limit: int) -> list[Ended]:
+    after = (parts.now() - _BACK).isoformat()
+    entries = parts.log.matching(
+        project, f'{_WORDS}{words} AND timestamp>="{after}"', deadline=Deadline.after(_SECONDS)
+    )
+    return [Ended(time=entry.time, fields=entry.fields) for entry in islice(entries, limit)]

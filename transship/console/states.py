@@ -1,0 +1,76 @@
+"""The words, signs and moods of the page: a state is never told by its colour alone."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from transship.model.reason import Reason
+from transship.standing import DUE
+
+
+class Mood(StrEnum):
+    """Also the name of a class in console.css."""
+
+    GOOD = "good"
+    MOVING = "moving"
+    HELD = "held"
+    BAD = "bad"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sign:
+    mood: Mood
+    text: str
+
+
+_WORDS: dict[str, tuple[Mood, str]] = {
+    Reason.UP_TO_DATE: (Mood.GOOD, "up to date"),
+    Reason.OTHER_PLATFORM_ONLY: (Mood.GOOD, "up to date"),
+    DUE: (Mood.MOVING, "due"),
+    Reason.NEW_IMAGE: (Mood.MOVING, "due"),
+    Reason.PACED: (Mood.MOVING, "paced"),
+    Reason.HELD: (Mood.HELD, "held"),
+    Reason.PINNED: (Mood.HELD, "pinned"),
+    Reason.SKIPPED: (Mood.HELD, "skipped"),
+    Reason.OPERATOR_HOLD: (Mood.HELD, "held by hand"),
+    Reason.PAUSED: (Mood.HELD, "paused"),
+    Reason.QUOTA: (Mood.HELD, "waits for quota"),
+    Reason.FAILED_BEFORE: (Mood.BAD, "failed"),
+    Reason.QUARANTINED: (Mood.BAD, "quarantined"),
+    Reason.TRACKING_LOST: (Mood.BAD, "tracking lost"),
+    Reason.TAG_DELETED: (Mood.BAD, "tag deleted"),
+    Reason.REFUSED: (Mood.BAD, "refused"),
+    Reason.UNLISTED_REGION: (Mood.BAD, "not allowed here"),
+    Reason.UPSTREAM_UNAVAILABLE: (Mood.UNKNOWN, "upstream silent"),
+}
+# What needs somebody comes first.
+_ORDER = (Mood.BAD, Mood.MOVING, Mood.HELD, Mood.UNKNOWN, Mood.GOOD)
+
+ON_TRIAL = Sign(mood=Mood.MOVING, text="on trial")
+
+_OUTCOMES = {
+    "deployed": Mood.GOOD,
+    "failed": Mood.BAD,
+    "rejected": Mood.BAD,
+    "rolled_back": Mood.BAD,
+    "unchanged": Mood.HELD,
+    "planned": Mood.GOOD,
+    "steered": Mood.GOOD,
+    "warmed": Mood.GOOD,
+    "refreshed": Mood.MOVING,
+    "swept": Mood.UNKNOWN,
+}
+
+
+def sign_of(reason: str) -> Sign:
+    """Of a reason that is newer than this page, its own word."""
+    mood, text = _WORDS.get(reason, (Mood.UNKNOWN, reason.replace("_", " ")))
+    return Sign(mood=mood, text=text)
+
+
+def sign_of_outcome(kind: str) -> Sign:
+    return Sign(mood=_OUTCOMES.get(kind, Mood.UNKNOWN), text=kind.replace("_", " "))
+
+
+def rank(sign: Sign) -> int:
+    return _ORDER.index(sign.mood)
