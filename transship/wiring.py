@@ -237,8 +237,12 @@ class Clients:
 
         return Topics(self._made(PublisherClient, self._local.pubsub))
 
+    def publish_outcome(self, outcome: Outcome) -> None:
+        """The client is made with the first outcome: most hints have none."""
+        self._outcomes(outcome)
+
     @cached_property
-    def publish_outcome(self) -> Callable[[Outcome], None]:
+    def _outcomes(self) -> Callable[[Outcome], None]:
         from transship.clients.topics import outcome_publisher  # noqa: PLC0415 - loaded late
 
         return outcome_publisher(

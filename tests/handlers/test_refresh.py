@@ -133,6 +133,8 @@ def test_a_moved_tag_asks_for_a_conditional_deploy(
 def test_the_deploy_that_was_asked_for_is_done_once(
     cloud: Cloud, refresher: Refresher, deployer: Function, follower: str
 ) -> None:
+    # No container runs here that would answer a probe.
+    annotate(cloud, follower, probe='{"patience": 1}')
     cloud.hub.push(SITE, "latest", images.static_site("two"))
     refresher.hint(message_id="7")
     refresher.hint(message_id="7")
@@ -308,6 +310,7 @@ def test_traffic_that_an_operator_pinned_is_a_hold(
     assert [asked["reason"] for asked in refresher.asked()] == ["operator_hold"]
 
 
+@pytest.mark.usefixtures("topic")
 @pytest.mark.parametrize(
     ("policy", "reason", "kinds"),
     [
@@ -317,12 +320,7 @@ def test_traffic_that_an_operator_pinned_is_a_hold(
     ],
 )
 def test_a_policy_that_was_tightened_holds_for_what_was_deployed_before(
-    cloud: Cloud,
-    topic: None,
-    follower: str,
-    policy: dict[str, Any],
-    reason: str,
-    kinds: list[str],
+    cloud: Cloud, follower: str, policy: dict[str, Any], reason: str, kinds: list[str]
 ) -> None:
     cloud.hub.push(SITE, "latest", images.static_site("two"))
     with running(
