@@ -253,6 +253,7 @@ def settled(stage: Stage) -> set[str]:
 
 def retained(stage: Stage) -> set[str]:
     name = world.subscription("transship-dead-letter-retained")
+    assert isinstance(stage.stack.pubsub, Emulator)
     return {each.message_id for each in stage.stack.pubsub.backlog(name)}
 
 
