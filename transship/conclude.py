@@ -103,7 +103,7 @@ def _kept(deploy: Deploy, reason: Reason, cloud_run: CloudRun) -> Outcome:
 def _had_visitors(revision: str, service: Service) -> bool:
     """As far as the service remembers; one that did not begin on trial had them at once."""
     trial = read_trial(service)
-    known = {service.serving, *witnessed(service.annotations), trial.previous if trial else None}
+    known = {service.kept, *witnessed(service.annotations), trial.previous if trial else None}
     return not began_on_trial(revision) or revision in known
 
 
