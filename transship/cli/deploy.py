@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -10,9 +11,10 @@ from transship.cli import flags, hearing, telling
 from transship.cli.ending import Ended, Status
 from transship.cli.tools import Tools, verb
 from transship.deadline import Deadline
-from transship.errors import AccessDenied
-from transship.model.naming import ServiceName, default_service
-from transship.model.reference import parse_reference
+from transship.errors import AccessDenied, InvalidEvent
+from transship.model.messages import DeployRequest, decode_message
+from transship.model.naming import ServiceName
+from transship.model.request import deploy_of
 
 # A little longer than a deploy may take before it is redelivered.
 WITHIN = 600.0
@@ -52,8 +54,8 @@ def deploy(tools: Tools, image: str, *, follow: bool | None, within: float, **na
     stays = follows(tools, follow)
     place = {**tools.named, **({"progress": True} if stays and _progress(tools) else {})}
     data = flags.message_of(image, {**named, **place})
-    service = named["service"] or default_service(parse_reference(image))
-    attributes = {"kind": "deploy", "service": service}
+    service = _service(tools, data)
+    attributes = {"kind": "deploy", "service": service.service}
     send_and_tell(tools, data, attributes, service=service, follow=stays, within=within)
 
 
@@ -62,7 +64,7 @@ def send_and_tell(
     data: bytes,
     attributes: dict[str, str],
     *,
-    service: str,
+    service: ServiceName,
     follow: bool,
     within: float,
 ) -> None:
@@ -71,12 +73,11 @@ def send_and_tell(
     if not follow:
         told_published(tools, topic, tools.publish(topic, data, attributes))
         return
-    name = ServiceName(project=tools.project, region=tools.region, service=service)
     heard = publish_and_hear(
         tools,
         lambda: tools.publish(topic, data, attributes),
-        matching=hearing.of_service(service),
-        service=name,
+        matching=hearing.of_service(service.service),
+        service=service,
         within=within,
     )
     conclude(tools, heard)
@@ -135,6 +136,28 @@ def conclude(tools: Tools, heard: hearing.Heard) -> None:
     telling.tell(tools.output, heard)
     if status := telling.status_of(heard):
         raise click.exceptions.Exit(int(status))
+
+
+def _service(tools: Tools, data: bytes) -> ServiceName:
+    """That the message means, read as the function will read it.
+
+    Raises InvalidEvent, by the flag, for what it would reject whatever its policy.
+    """
+    message = decode_message(data)
+    assert isinstance(message, DeployRequest)  # noqa: S101 - it was made as one
+    try:
+        deploy = deploy_of(
+            message,
+            event_id="",
+            published_at=datetime.now(UTC),
+            project=tools.project,
+            region=tools.region,
+            runtime_account="",
+            mirrors=tools.config.mirrors,
+        )
+    except InvalidEvent as error:
+        raise InvalidEvent(flags.in_flags(str(error))) from error
+    return deploy.service
 
 
 def follows(tools: Tools, asked: bool | None) -> bool:

@@ -16,6 +16,7 @@ from transship.cli.deploy import followed, follows, send_and_tell
 from transship.cli.tools import Tools, verb
 from transship.errors import InvalidEvent
 from transship.model.messages import decode_message
+from transship.model.naming import ServiceName
 from transship.model.reference import parse_reference
 from transship.model.steering import STEERINGS, Steering
 
@@ -91,12 +92,13 @@ def _run(kind: str) -> Any:
         }
         data = msgspec.json.encode(document)
         _check(data)
+        name = ServiceName(project=tools.project, region=tools.region, service=service)
         attributes = {"kind": kind, "service": service}
         send_and_tell(
             tools,
             data,
             attributes,
-            service=service,
+            service=name,
             follow=follows(tools, follow),
             within=within,
         )
