@@ -88,6 +88,24 @@ locals {
       ]
     }
 
+    bury = {
+      purpose         = "Writes down what was given up"
+      account         = "bury"
+      concurrency     = 8
+      instances       = 1
+      timeout_seconds = 30
+      public          = false
+      subscribes      = ["dead-letter"]
+      publishes       = ["outcomes"]
+      secrets         = []
+      environment = [
+        "TRANSSHIP_MIRRORS",
+        "TRANSSHIP_OUTCOMES_TOPIC",
+        "TRANSSHIP_PROJECT",
+        "TRANSSHIP_REGION",
+      ]
+    }
+
     docker_hub_webhook = {
       purpose         = "Turns Docker Hub's webhooks into hints"
       account         = "webhook"

@@ -4,6 +4,8 @@
 locals {
   # Pub/Sub's longest; a function's timeout has to be shorter, or a message is delivered twice at once.
   ack_deadline_seconds = 600
+  # Pub/Sub's longest.
+  dead_letter_seconds = "2678400s"
 
   subscriptions = merge([
     for name, function in local.functions : {
@@ -22,8 +24,8 @@ resource "google_pubsub_subscription" "push" {
   ack_deadline_seconds = local.ack_deadline_seconds
 
   # A hundred deliveries, ten minutes apart at the end, are sixteen hours: longer than Docker Hub's
-  # six-hour window, shorter than what is retained.
-  message_retention_duration = "259200s"
+  # six-hour window, shorter than what is retained. A dead letter has no other way to its record.
+  message_retention_duration = each.key == "dead-letter" ? local.dead_letter_seconds : "259200s"
 
   push_config {
     # functions-framework takes the event's source from the path.
@@ -40,9 +42,13 @@ resource "google_pubsub_subscription" "push" {
     maximum_backoff = "600s"
   }
 
-  dead_letter_policy {
-    dead_letter_topic     = google_pubsub_topic.topic["dead-letter"].id
-    max_delivery_attempts = 100
+  # A dead letter has nowhere else to go.
+  dynamic "dead_letter_policy" {
+    for_each = each.key == "dead-letter" ? [] : [google_pubsub_topic.topic["dead-letter"].id]
+    content {
+      dead_letter_topic     = dead_letter_policy.value
+      max_delivery_attempts = 100
+    }
   }
 
   # Never expire for want of traffic.
@@ -60,14 +66,16 @@ resource "google_pubsub_subscription" "push" {
   depends_on = [google_pubsub_topic.gcr]
 }
 
-# Without a subscription a dead-letter topic forgets at once.
+# Keeps what was given up until somebody replays or discards it (docs/adr/0010-dead-letters.md). What
+# is said about dead letters on their topic is none, hence the filter.
 resource "google_pubsub_subscription" "dead_letter" {
   project                    = var.project
-  name                       = "transship-dead-letter"
+  name                       = "transship-dead-letter-retained"
   topic                      = google_pubsub_topic.topic["dead-letter"].id
   labels                     = var.labels
+  filter                     = "attributes:CloudPubSubDeadLetterSourceSubscription"
   ack_deadline_seconds       = 60
-  message_retention_duration = "2678400s"
+  message_retention_duration = local.dead_letter_seconds
 
   expiration_policy {
     ttl = ""
@@ -84,7 +92,7 @@ resource "google_pubsub_topic_iam_member" "dead_letter" {
 }
 
 resource "google_pubsub_subscription_iam_member" "dead_letter" {
-  for_each = google_pubsub_subscription.push
+  for_each = { for topic, subscription in google_pubsub_subscription.push : topic => subscription if topic != "dead-letter" }
 
   project      = var.project
   subscription = each.value.name

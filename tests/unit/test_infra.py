@@ -87,8 +87,8 @@ def test_topics_are_known_and_every_topic_with_work_is_heard(
 
     assert published <= topics
     assert heard <= topics | {"gcr"}
-    # Outcomes and progress are for whoever listens; dead letters for a person.
-    assert topics - heard == {"dead-letter", "outcomes", "progress"}
+    # Outcomes and progress are for whoever listens.
+    assert topics - heard == {"outcomes", "progress"}
 
 
 def test_every_variable_of_a_function_has_a_value_and_every_value_a_function(
