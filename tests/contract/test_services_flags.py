@@ -313,6 +313,17 @@ def test_a_network_takes_the_place_of_a_connector_and_the_other_way(at: World) -
     assert (access.connector, len(access.network_interfaces)) == (CONNECTOR, 0)
 
 
+def test_what_goes_through_the_network_stays_so_when_the_way_to_it_changes(at: World) -> None:
+    first = settings(vpc_connector="c1", vpc_egress="all-traffic")
+    at.services.create(wanted(settings=first.over(NEW)))
+
+    egress = put(at, vpc_connector="", network="default").vpc_access.egress
+    assert egress == run_v2.VpcAccess.VpcEgress.ALL_TRAFFIC
+
+    egress = put(at, vpc_connector="c1", network="").vpc_access.egress
+    assert egress == run_v2.VpcAccess.VpcEgress.ALL_TRAFFIC
+
+
 @pytest.mark.parametrize("field", ["network", "vpc_connector"])
 def test_a_service_leaves_a_network(at: World, field: str) -> None:
     at.services.create(wanted(settings=settings(**{field: "default"}).over(NEW)))

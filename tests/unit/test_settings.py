@@ -87,6 +87,10 @@ def test_resource_names_are_whole() -> None:
             {"binary_authorization": "", "breakglass": "why"},
             r"nothing to pass by .* - at `\$\.breakglass`",
         ),
+        (
+            {"allow_unauthenticated": False, "invoker_iam_check": False},
+            r"everybody may invoke .* - at `\$\.invoker_iam_check`",
+        ),
         ({"volumes": {"cloudsql": InMemory(mount_path="/a")}}, r"another - at `\$\.volumes`"),
         ({"volumes": {"secret-a": InMemory(mount_path="/a")}}, r"another - at `\$\.volumes`"),
         (
@@ -111,10 +115,17 @@ def test_what_contradicts_itself_is_refused_and_the_error_names_a_field(
         a_deploy(**message)
 
 
-def test_a_subnet_may_be_named_while_a_connector_is_left() -> None:
-    settings = a_deploy(vpc_connector="", network="default", subnet="run").settings
-
-    assert (settings.vpc_connector, settings.network, settings.subnet) == ("", "default", "run")
+@pytest.mark.parametrize(
+    ("joined", "left"),
+    [
+        ({"network": "default", "subnet": "run"}, {"vpc_connector": ""}),
+        ({"vpc_connector": "c1"}, {"network": "", "subnet": ""}),
+    ],
+)
+def test_who_joins_a_network_leaves_the_other_way_to_one(
+    joined: dict[str, Any], left: dict[str, Any]
+) -> None:
+    assert a_deploy(**joined, **left).settings == a_deploy(**joined).settings
 
 
 # Probes

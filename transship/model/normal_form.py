@@ -55,10 +55,11 @@ _FORMS: Mapping[str, Callable[[Any, ServiceName], Any]] = {
 def settings_in(flags: RunFlags, service: ServiceName) -> Settings:
     """What *flags* name of *service*. Raises InvalidEvent, which names the field."""
     _check(flags)
+    implied = _implied(flags)
     named = {}
     for field in fields(Settings):
         value = getattr(flags, field.name)
-        if value is not UNSET:
+        if value is not UNSET and field.name not in implied:
             form = _FORMS.get(field.name)
             with at(field.name):
                 named[field.name] = form(value, service) if form else value
@@ -78,6 +79,18 @@ def at(field: str) -> Iterator[None]:
         raise InvalidEvent(f"{error} - at `$.{field}`") from error
 
 
+def _implied(flags: RunFlags) -> set[str]:
+    """Who joins a network leaves the other way to one, and need not say so.
+
+    Nor is it done apart: to leave first would forget what goes through the network.
+    """
+    if or_else(flags.vpc_connector, ""):
+        return {"network", "subnet"}
+    if or_else(flags.network, "") or or_else(flags.subnet, ""):
+        return {"vpc_connector"}
+    return set()
+
+
 def _check(flags: RunFlags) -> None:
     for key in or_else(flags.labels, {}):
         if key.startswith("transship-"):
@@ -95,6 +108,11 @@ def _check(flags: RunFlags) -> None:
         raise InvalidEvent(
             "a service sends through a connector or into a subnet; right is one of vpc_connector"
             " and network with subnet - at `$.vpc_connector`"
+        )
+    if flags.allow_unauthenticated is False and flags.invoker_iam_check is False:
+        raise InvalidEvent(
+            "without the check everybody may invoke the service, which allow_unauthenticated:"
+            " false denies - at `$.invoker_iam_check`"
         )
     if or_else(flags.breakglass, "") and flags.binary_authorization == "":
         raise InvalidEvent(
