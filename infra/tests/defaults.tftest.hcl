@@ -218,7 +218,7 @@ run "functions_may_publish_where_they_have_to" {
   assert {
     condition = toset(keys(google_pubsub_topic_iam_member.function)) == toset([
       "bury/outcomes", "deploy_image/outcomes", "deploy_image/progress", "docker_hub_webhook/hints",
-      "refresh_services/outcomes", "refresh_services/redeploy",
+      "refresh_services/outcomes", "refresh_services/redeploy", "refresh_services/warm",
       "warm_mirror/outcomes", "warm_mirror/redeploy", "warm_mirror/warm",
     ])
     error_message = "A function's topics have changed: is that meant?"
