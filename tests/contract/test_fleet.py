@@ -32,7 +32,7 @@ TAG = parse_reference(f"{SITE}:latest")
 LABEL = tracking_label(TAG.name)
 ONE, TWO = (images.static_site(text).child(images.AMD64).digest for text in ("one", "two"))
 IMAGE = f"{world.MIRROR}/{SITE}@{ONE}"
-BAD = f"{world.MIRROR}/{SITE}@{TWO}"
+OTHER = f"{world.MIRROR}/{SITE}@{TWO}"
 PINNED = "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION"
 LATEST = "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST"
 
@@ -178,8 +178,8 @@ def test_traffic_that_new_revisions_would_not_get_is_pinned(
 
 def test_a_revision_that_never_became_ready_has_failed(cloud: World, api: str) -> None:
     service = cloud.make("web")
-    cloud.run.behaviour.unhealthy_images.add(BAD)
-    service.template.containers[0].image = BAD
+    cloud.run.behaviour.unhealthy_images.add(OTHER)
+    service.template.containers[0].image = OTHER
     with pytest.raises(Exception, match="not ready"):
         cloud.change(service)
 
@@ -187,6 +187,19 @@ def test_a_revision_that_never_became_ready_has_failed(cloud: World, api: str) -
 
     assert found.failed
     assert found.runs == Digest(TWO)
+
+
+def test_a_revision_that_is_not_ready_yet_has_not_failed(cloud: World, api: str) -> None:
+    service = cloud.make("web")
+    service.template.containers[0].image = OTHER
+    cloud.run.behaviour.operations_go.clear()
+    cloud.services.update_service(service=service)
+
+    (found,) = labelled(cloud.fleet())
+    cloud.run.behaviour.operations_go.set()
+
+    assert found.runs == Digest(TWO)
+    assert not found.failed
 
 
 def test_the_container_with_the_port_is_the_one_that_is_followed(cloud: World, api: str) -> None:

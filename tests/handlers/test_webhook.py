@@ -134,14 +134,15 @@ def test_a_tag_gets_one_hint_a_minute(webhook: Webhook) -> None:
     assert [hint["image"].rpartition(":")[2] for hint in webhook.hints()] == ["latest", "other"]
 
 
-def test_a_hint_that_could_not_be_published_is_published_by_the_next_push(pubsub: Emulator) -> None:
-    with running("docker_hub_webhook", settings(pubsub)) as function:
-        webhook = Webhook(function=function, pubsub=pubsub)
-        with retained(pubsub.grpc_address, {}) as publisher:
-            publisher.delete_topic(topic=world.HINTS)
-            assert webhook.post() == 503
-            publisher.create_topic(name=world.HINTS)
+def test_a_hint_that_could_not_be_published_is_published_by_the_next_push(webhook: Webhook) -> None:
+    with retained(webhook.pubsub.grpc_address, {}) as publisher:
+        publisher.delete_topic(topic=world.HINTS)
+    assert webhook.post() == 503
+
+    again = world.subscription("hints-retained-again")
+    with retained(webhook.pubsub.grpc_address, {world.HINTS: again}):
         assert webhook.post() == 204
+    assert len(webhook.pubsub.backlog(again)) == 1
 
 
 def test_an_error_of_our_own_is_logged_without_the_secret(
