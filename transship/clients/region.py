@@ -21,7 +21,7 @@ _LOOKED_FOR = {TRACKED_LABEL, ROLLOUT_LABEL}
 
 
 def list_region(services: run_v2.ServicesClient, parent: str, deadline: Deadline) -> list[Labelled]:
-    """Those in *parent*, ``projects/P/locations/R``, that track a tag or have a revision on trial."""
+    """Those in *parent*, ``projects/P/locations/R``, that track a tag or have a trial."""
     request = run_v2.ListServicesRequest(parent=parent, page_size=_PAGE)
     with translated(
         f"list services in {parent}", api="run.googleapis.com", grant="roles/run.viewer"
