@@ -103,15 +103,8 @@ class Proof:
                 self._start_over(keep)
             self._enter(stream)
             try:
-                while piece := stream.read(READ_SIZE):
-                    self._hash.update(piece)
-                    self.bytes += len(piece)
-                    if self.bytes > self._blob.size:
-                        raise DigestMismatch(
-                            f"{self._blob.digest}: longer than the {self._blob.size} bytes stated"
-                        )
-                    if keep is not None:
-                        keep += piece
+                while self._take(stream, keep):
+                    pass
             except RegistryUnavailable as error:
                 return error
             finally:
@@ -121,6 +114,19 @@ class Proof:
         return RegistryUnavailable(
             f"{self._blob.digest}: cut at {self.bytes} of {self._blob.size} bytes"
         )
+
+    def _take(self, stream: Blob, keep: bytearray | None) -> bool:
+        """One read. Its bytes are gone before the next, so that a thread never holds two."""
+        piece = stream.read(READ_SIZE)
+        self._hash.update(piece)
+        self.bytes += len(piece)
+        if self.bytes > self._blob.size:
+            raise DigestMismatch(
+                f"{self._blob.digest}: longer than the {self._blob.size} bytes stated"
+            )
+        if keep is not None:
+            keep += piece
+        return bool(piece)
 
     def _start_over(self, keep: bytearray | None) -> None:
         self._hash = hashlib.sha256()
