@@ -4,6 +4,7 @@ Its limit is over pulls in six hours: https://docs.docker.com/docker-hub/usage/p
 """
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -48,7 +49,7 @@ def test_a_limit_of_six_hours_loses_nothing(silent: World, *, stale_tag_served: 
 
     world.live(6 * HOUR, {HOUR: move, 3 * HOUR: deploy})
 
-    during = world.outcomes[ended:]
+    during: list[Any] = [*world.outcomes[ended:]]
     explicit = next(o for o in during if o.service == "explicit")
     assert (explicit.resolved_by, explicit.reason) == ("mirror", "new_service")
     assert explicit.child_digest == sample(TAGS[0]).child("linux/amd64").digest

@@ -28,6 +28,7 @@ from tests.simulation.bus import Bus, Message, StillClock
 from transship.config import Config
 from transship.deadline import Deadline
 from transship.errors import PermanentError, TemporaryError
+from transship.model.gate import Health, Verdict
 from transship.model.outcome import Outcome, Rejected, in_words
 from transship.wiring import Clients
 
@@ -50,8 +51,13 @@ def part(text: str, platform: str = images.AMD64) -> Image:
     return images.ballast(1, 500, seed=zlib.crc32(text.encode()), platform=platform)
 
 
+def _healthy(*_: object, **__: object) -> Verdict:
+    """There are no containers to look at."""
+    return Verdict(health=Health.HEALTHY)
+
+
 class World:
-    """*accounts*: the functions are logged in at Docker Hub, as the mirror's own account."""
+    """*images* false: Cloud Run takes any image without asking for it. *settings* are variables."""
 
     def __init__(self, root: Path, *, images: bool = True, **settings: str) -> None:
         self._open = ExitStack()
@@ -143,6 +149,13 @@ class World:
         updating: Any = self.services.update_service(service=service)
         updating.result(timeout=10)
 
+    def make_by_hand(self, name: str, repository: str, digest: str) -> None:
+        """As `gcloud run deploy` makes a service, with an image by *digest*."""
+        container = run_v2.Container(image=f"{world.MIRROR}/{repository}@{digest}")
+        service = run_v2.Service(template=run_v2.RevisionTemplate(containers=[container]))
+        making: Any = self.services.create_service(parent=PARENT, service=service, service_id=name)
+        making.result(timeout=10)
+
     def runs(self, name: str) -> str:
         return str(self.service(name).template.containers[0].image.partition("@")[2])
 
@@ -230,7 +243,9 @@ class World:
                 deadline=Deadline.after(60),
             )
         # Cloud Run's stand-in takes milliseconds; nobody has to wait for seconds.
-        quick = replace(self.clients.deploy_parts(), sleep=lambda _: time.sleep(0.002))
+        quick = replace(
+            self.clients.deploy_parts(), sleep=lambda _: time.sleep(0.002), probe=_healthy
+        )
         return orders.handle(delivery, config=self.config, parts=quick)
 
     def _sender(self, topic: str) -> Callable[[bytes, dict[str, str]], None]:
