@@ -96,7 +96,7 @@ def obstacles(
         (not listed, Reason.UNLISTED_REGION),
         (upstream.value in follower.quarantined, Reason.QUARANTINED),
         (follower.has(upstream) and follower.failed, Reason.FAILED_BEFORE),
-        (follower.has(upstream), Reason.UP_TO_DATE),
+        (follower.has(upstream) and not follower.failed, Reason.UP_TO_DATE),
         (follower.held, Reason.HELD),
         (follower.pinned, Reason.PINNED),
         (upstream.value in follower.skipped, Reason.SKIPPED),
