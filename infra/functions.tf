@@ -88,6 +88,26 @@ locals {
       ]
     }
 
+    advance_rollouts = {
+      purpose         = "Finds revisions on trial and asks for the next step of each"
+      account         = "advance"
+      concurrency     = 8
+      instances       = 1
+      timeout_seconds = 120
+      public          = false
+      subscribes      = ["rollouts"]
+      publishes       = ["outcomes", "redeploy"]
+      secrets         = []
+      environment = [
+        "TRANSSHIP_MIRRORS",
+        "TRANSSHIP_OUTCOMES_TOPIC",
+        "TRANSSHIP_POLICY",
+        "TRANSSHIP_PROJECT",
+        "TRANSSHIP_REDEPLOY_TOPIC",
+        "TRANSSHIP_REGION",
+      ]
+    }
+
     bury = {
       purpose         = "Writes down what was given up"
       account         = "bury"

@@ -14,3 +14,20 @@ resource "google_cloud_scheduler_job" "sweep" {
 
   depends_on = [google_project_service.api]
 }
+
+# Not a variable: a trial that waits for it is minutes long, and a tick that finds none is one list.
+resource "google_cloud_scheduler_job" "rollouts" {
+  project     = var.project
+  region      = var.region
+  name        = "transship-rollouts"
+  description = "Time to look at revisions on trial"
+  schedule    = "*/2 * * * *"
+  time_zone   = "Etc/UTC"
+
+  pubsub_target {
+    topic_name = google_pubsub_topic.topic["rollouts"].id
+    data       = base64encode(jsonencode({ kind = "tick" }))
+  }
+
+  depends_on = [google_project_service.api]
+}

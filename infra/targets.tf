@@ -26,11 +26,13 @@ resource "google_project_iam_custom_role" "deployer" {
   project     = each.key
   role_id     = "transshipDeployer"
   title       = "transship deployer"
-  description = "Create and update Cloud Run services and read their revisions"
+  description = "Create and update Cloud Run services, read their revisions and look at them"
   permissions = [
     "run.operations.get",
     "run.revisions.get",
     "run.revisions.list",
+    # A candidate of a private service is looked at before visitors get it.
+    "run.routes.invoke",
     "run.services.create",
     "run.services.get",
     "run.services.update",
@@ -57,7 +59,7 @@ resource "google_project_iam_custom_role" "watcher" {
   project     = each.key
   role_id     = "transshipWatcher"
   title       = "transship watcher"
-  description = "Find the Cloud Run services that track a tag"
+  description = "Find the Cloud Run services that track a tag or have a revision on trial"
   permissions = [
     "run.services.get",
     "run.services.list",
@@ -103,7 +105,7 @@ resource "google_project_iam_member" "waiter" {
 
 resource "google_project_iam_member" "watcher" {
   for_each = {
-    for pair in setproduct(keys(local.targets), ["refresh", "warm"]) : "${pair[0]}/${pair[1]}" => { account = pair[1], project = pair[0] }
+    for pair in setproduct(keys(local.targets), ["advance", "refresh", "warm"]) : "${pair[0]}/${pair[1]}" => { account = pair[1], project = pair[0] }
   }
 
   project = each.value.project

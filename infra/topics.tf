@@ -5,7 +5,8 @@ locals {
     hints       = "It is time to look: audit log entries and webhooks"
     outcomes    = "One CloudEvent for each event that was handled"
     progress    = "How far a deploy is, for whoever watches just now; nothing is kept"
-    redeploy    = "Deploy requests made by a refresh"
+    redeploy    = "Deploy requests made by a refresh, and steps of trials"
+    rollouts    = "Ticks for revisions on trial"
     warm        = "Ticks of the sweep, its shards, and images to be pulled"
   }
   topic_ids = merge(

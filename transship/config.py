@@ -48,7 +48,7 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     "refresh_services": ("OUTCOMES_TOPIC", "REDEPLOY_TOPIC", "WARM_TOPIC"),
     "warm_mirror": ("OUTCOMES_TOPIC", "REDEPLOY_TOPIC", "WARM_TOPIC"),
     "bury": ("OUTCOMES_TOPIC",),
-    "advance_rollouts": ("REDEPLOY_TOPIC",),
+    "advance_rollouts": ("OUTCOMES_TOPIC", "REDEPLOY_TOPIC"),
     "docker_hub_webhook": ("HINTS_TOPIC", "WEBHOOK_SECRETS"),
     "forward_hints": ("HINTS_TOPIC", "OUTCOMES_TOPIC"),
     "console": ("CONSOLE_AUTH", "CONSOLE_KEYS", "DEAD_LETTER_TOPIC", "DEPLOY_TOPIC"),

@@ -144,6 +144,19 @@ run "the_sweep_is_ticked" {
   }
 }
 
+run "trials_are_ticked" {
+  command = plan
+
+  assert {
+    condition     = jsondecode(base64decode(google_cloud_scheduler_job.rollouts.pubsub_target[0].data)).kind == "tick" && google_cloud_scheduler_job.rollouts.pubsub_target[0].topic_name == google_pubsub_topic.topic["rollouts"].id
+    error_message = "Nobody looks on when a deploy waits for its redelivery, and no revision is watched."
+  }
+  assert {
+    condition     = alltrue([for role in google_project_iam_custom_role.deployer : contains(role.permissions, "run.routes.invoke")])
+    error_message = "Candidates of private services are decided by readiness alone."
+  }
+}
+
 run "functions_have_threads_for_their_requests" {
   command = plan
 
@@ -217,7 +230,8 @@ run "functions_may_publish_where_they_have_to" {
 
   assert {
     condition = toset(keys(google_pubsub_topic_iam_member.function)) == toset([
-      "bury/outcomes", "deploy_image/outcomes", "deploy_image/progress", "docker_hub_webhook/hints",
+      "advance_rollouts/outcomes", "advance_rollouts/redeploy", "bury/outcomes",
+      "deploy_image/outcomes", "deploy_image/progress", "docker_hub_webhook/hints",
       "refresh_services/outcomes", "refresh_services/redeploy", "refresh_services/warm",
       "warm_mirror/outcomes", "warm_mirror/redeploy", "warm_mirror/warm",
     ])

@@ -11,7 +11,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from transship.errors import InvalidEvent, InvalidReference
 from transship.model.digest import Digest
 from transship.model.follow import HOLD_KEY, PIN_KEY, SKIP_KEY, WHY_KEY, is_overridden
-from transship.model.marks import Marks, tracking_marks
+from transship.model.marks import Marks, is_own_label, tracking_marks
 from transship.model.naming import ServiceName
 from transship.model.note import Note, read_note, read_notes, write_notes
 from transship.model.record import INDEX_KEY, PREFIX, Record
@@ -155,7 +155,7 @@ def _marks(request: Steering, current: Service, *, tracks: Reference | None, at:
         return tracking_marks(tracks, current.labels)
     if isinstance(request, UntrackRequest):
         gone = [key for key in current.annotations if key.startswith(PREFIX)]
-        labels = tracking_marks(None, current.labels).labels
+        labels = dict.fromkeys(filter(is_own_label, current.labels))
         return Marks(annotations=dict.fromkeys(gone), labels=labels)
     if is_overtaken(request, current, at):
         return Marks()
