@@ -56,7 +56,7 @@ _ACCOUNTS = {
     "docker_hub_webhook": world.account("transship-webhook"),
     "forward_hints": world.account("transship-forward"),
     "warm_mirror": world.WARMER,
-    "advance_rollouts": world.REFRESHER,
+    "advance_rollouts": world.account("transship-advance"),
     "bury": world.account("transship-bury"),
 }
 # On the movable clock.
