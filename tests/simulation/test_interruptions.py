@@ -106,7 +106,7 @@ def keeping(tmp_path: Path) -> Iterator[Callable[..., World]]:
         open_worlds: list[World] = []
 
         def make(**settings: str) -> World:
-            world = World(tmp_path, TRANSSHIP_KEEP_WARM="team/base:1", **settings)
+            world = World(tmp_path, {"TRANSSHIP_KEEP_WARM": "team/base:1", **settings})
             open_worlds.append(world)
             world.push("team/base", sample("base"), tag="1")
             return world

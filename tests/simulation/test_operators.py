@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import stamina
 from google.cloud import run_v2
+from grpc import StatusCode
 
 from local import world as names
 from local.run.behaviour import Fault
@@ -155,7 +156,15 @@ def test_a_hold_that_is_delivered_again_after_its_release_holds_nothing(followed
     assert followed.runs("app") == child(TWO)
 
 
-def test_a_hold_that_comes_between_the_decision_and_the_write_wins(followed: World) -> None:
+@pytest.mark.parametrize(
+    "code", [StatusCode.ABORTED, StatusCode.FAILED_PRECONDITION], ids=["aborted", "precondition"]
+)
+def test_a_hold_that_comes_between_the_decision_and_the_write_wins(
+    followed: World, code: StatusCode
+) -> None:
+    """U23: what a stale etag is answered."""
+    followed.run.behaviour.stale_etag = code
+
     def holds() -> None:
         service = followed.service("app")
         service.annotations["transship.dev/hold"] = '{"at":"2026-11-23T00:00:00Z"}'
@@ -173,7 +182,7 @@ def test_a_hold_that_comes_between_the_decision_and_the_write_wins(followed: Wor
 def paced(tmp_path: Path) -> Iterator[World]:
     with (
         stamina.set_testing(True, attempts=2),
-        World(tmp_path, TRANSSHIP_DEPLOYS_PER_HOUR="2") as world,
+        World(tmp_path, {"TRANSSHIP_DEPLOYS_PER_HOUR": "2"}) as world,
     ):
         yield world
 
@@ -195,7 +204,10 @@ def test_more_than_so_many_deploys_an_hour_wait(paced: World) -> None:
 
 @pytest.fixture
 def paused(tmp_path: Path) -> Iterator[World]:
-    with stamina.set_testing(True, attempts=2), World(tmp_path, TRANSSHIP_PAUSED="true") as world:
+    with (
+        stamina.set_testing(True, attempts=2),
+        World(tmp_path, {"TRANSSHIP_PAUSED": "true"}) as world,
+    ):
         yield world
 
 

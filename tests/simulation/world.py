@@ -4,7 +4,7 @@ import json
 import time
 import zlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
@@ -59,13 +59,24 @@ def _healthy(*_: object, **__: object) -> Verdict:
 class World:
     """*images* false: Cloud Run takes any image without asking for it. *settings* are variables."""
 
-    def __init__(self, root: Path, *, images: bool = True, **settings: str) -> None:
+    def __init__(
+        self, root: Path, settings: Mapping[str, str] | None = None, *, images: bool = True
+    ) -> None:
         self._open = ExitStack()
         self.clock = StillClock(START)
         self.hub = self._open.enter_context(DockerHub(root / "hub", self.clock))
         self.hub.accounts[world.HUB_ACCOUNT[0]] = world.HUB_ACCOUNT[1]
         self.hub.quota.limit = None
-        self.mirror = self._open.enter_context(Mirror(root / "mirror", self.clock))
+        self.mirror = self._open.enter_context(
+            Mirror(
+                root / "mirror",
+                self.clock,
+                on_audit_entry=self._told,
+                on_gcr_message=self._told,
+            )
+        )
+        # Whether a sink and the gcr topic lead to the hints.
+        self.listening = False
         self.mirror.readers |= {world.DEPLOYER, world.RUN_AGENT}
         upstream = Upstream("registry-1.docker.io", self.hub.hosts, credentials=world.HUB_ACCOUNT)
         self.mirror.add_remote(world.REMOTE, upstream)
@@ -82,7 +93,7 @@ class World:
         self.services = run_v2.ServicesClient(
             transport=ServicesGrpcTransport(channel=self._channel(self.run.grpc_address))
         )
-        self.config = Config.from_env({**self._settings(), **settings})
+        self.config = Config.from_env({**self._settings(), **(settings or {})})
         self.bus = Bus(clock=self.clock, deliver=self._deliver)
         self.outcomes: list[Outcome] = []
         self._ended: list[datetime] = []
@@ -255,6 +266,10 @@ class World:
 
         return send
 
+    def _told(self, document: object) -> None:
+        if self.listening:
+            self.bus.publish(world.HINTS, json.dumps(document).encode(), {})
+
     def _channel(self, address: str) -> grpc.Channel:
         channel = grpc.insecure_channel(address)
         self._open.callback(channel.close)
@@ -276,6 +291,7 @@ class World:
             "TRANSSHIP_OUTCOMES_TOPIC": world.OUTCOMES,
             "TRANSSHIP_REDEPLOY_TOPIC": world.REDEPLOY,
             "TRANSSHIP_WARM_TOPIC": world.WARM,
+            "TRANSSHIP_IGNORED_PRINCIPALS": world.RUN_AGENT,
             "TRANSSHIP_UPSTREAM_RATE": "0",
             "TRANSSHIP_LOCAL_HOSTS": ",".join(f"{host}={url}" for host, url in hosts.items()),
             "TRANSSHIP_LOCAL_RUN": self.run.grpc_address,
