@@ -277,6 +277,26 @@ def test_volumes_of_other_containers_are_none_that_a_message_names(at: World) ->
     assert [name for name, _ in theirs.settings.volumes or ()] == ["both"]
 
 
+def test_a_volume_of_secrets_may_be_shared_with_another_container(at: World) -> None:
+    at.services.create(wanted(settings=settings(secrets=SECRETS).over(NEW)))
+    service = at.said()
+    main = service.template.containers[0]
+    main.name = "main"
+    sidecar = container(name="sidecar", volume_mounts=list(main.volume_mounts))
+    service.template.containers = [main, sidecar]
+    service.template.revision = ""
+    at.change(service)
+    (shared_volume,) = at.said().template.volumes
+
+    template = put(at, secrets={**SECRETS, "ADDED": "added:1"})
+
+    assert list(template.volumes) == [shared_volume], "the same files, and so the same volume"
+
+    first, second = put(at, secrets={"/etc/keys/token": "token:9"}).volumes
+    assert first == shared_volume, "the sidecar's"
+    assert [item.version for item in second.secret.items] == ["9"]
+
+
 def test_volumes_are_replaced_and_secrets_and_databases_stay(at: World) -> None:
     first = settings(volumes=VOLUMES, secrets=SECRETS, cloudsql_instances=["db"])
     at.services.create(wanted(settings=first.over(NEW)))
@@ -339,6 +359,16 @@ def test_a_new_network_does_not_keep_the_subnet_of_the_old(at: World) -> None:
     (interface,) = put(at, network="two").vpc_access.network_interfaces
 
     assert (interface.network, interface.subnetwork, list(interface.tags)) == ("two", "", ["web"])
+
+
+def test_a_policy_of_binary_authorization_takes_the_place_of_the_default(at: World) -> None:
+    at.services.create(wanted(settings=settings(binary_authorization="default").over(NEW)))
+    named = settings(binary_authorization=f"projects/{world.PROJECT}/platforms/cloudRun/strict")
+
+    at.services.replace(at.read(), wanted(TWO, named))
+
+    assert named.differences(at.read().settings) == []
+    assert not at.said().binary_authorization.use_default
 
 
 def test_binary_authorization_is_switched_off(at: World) -> None:
