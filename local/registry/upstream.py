@@ -51,7 +51,11 @@ class Found:
 
 
 class Upstream:
-    """A client of the registry whose production name is *registry*."""
+    """A client of the registry whose production name is *registry*.
+
+    *leaves_machine*: what *hosts* does not map is asked where it really is, by https; whoever sets
+    it has said that the real registry is meant.
+    """
 
     def __init__(
         self,
@@ -60,11 +64,13 @@ class Upstream:
         *,
         credentials: tuple[str, str] | None = None,
         tls: ssl.SSLContext | None = None,
+        leaves_machine: bool = False,
     ) -> None:
         self.registry = registry
         self.credentials = credentials  # a change applies from the next request on
         self._hosts = hosts
         self._tls = tls
+        self._leaves_machine = leaves_machine
 
     def head(self, name: str, reference: str) -> Found:
         with self._get(f"/v2/{name}/manifests/{reference}", name, method="HEAD") as answer:
@@ -143,11 +149,12 @@ class Upstream:
     ) -> Iterator[http.client.HTTPResponse]:
         wanted = urlsplit(url)
         address = urlsplit(self._hosts.get(wanted.netloc, url))
-        if address.hostname not in {"127.0.0.1", "localhost"}:
-            # A stand-in never leaves the machine, wherever it is sent.
+        is_here = address.hostname in {"127.0.0.1", "localhost"}
+        if not is_here and not (self._leaves_machine and address.scheme == "https"):
+            # A stand-in does not leave the machine by itself, wherever it is sent.
             raise _invalid_redirect(url)
         place = (address.hostname or "", address.port)
-        source = (EGRESS_ADDRESS, 0)
+        source = (EGRESS_ADDRESS, 0) if is_here else None
         connection = (
             http.client.HTTPSConnection(
                 *place, timeout=SECONDS, source_address=source, context=self._tls
