@@ -55,7 +55,7 @@ def deploy(visit: Visit) -> flask.Response:
         try:
             image = picking.reference(visit.config, asked["image"])
             picked = picking.pick(visit.config, visit.parts, image)
-            found = part(lambda: picking.tags(visit.config, visit.parts, image.untagged()))
+            found = part(lambda: picking.tags(visit.config, visit.parts, image))
             form = forms.deploy_form(visit.config, _with_port(asked, picked))
             commands = forms.commands(visit.config, form)
         except PermanentError as error:
@@ -84,7 +84,7 @@ def tags(visit: Visit) -> flask.Response:
     name, beginning = (name, beginning) if name else (beginning, "")
     try:
         image = picking.reference(visit.config, name)
-        found = picking.tags(visit.config, visit.parts, image.untagged(), beginning=beginning)
+        found = picking.tags(visit.config, visit.parts, image, beginning=beginning)
     except (TransshipError, InvalidReference):
         # Half a name is no error: somebody is typing.
         found = []

@@ -92,7 +92,7 @@ def _show(stack: Running, terminal: Terminal) -> None:
     for part in stack.stack.parts:
         terminal.done(f"{part.name:<18} {part.address:<22}", part.stands_for)
     terminal.say("Ctrl-C ends it. In a second terminal:", "bold")
-    terminal.commands(next_commands(stack.folder))
+    terminal.commands(next_commands(stack.folder, stack.page))
 
 
 def _wait() -> None:

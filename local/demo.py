@@ -255,4 +255,4 @@ def _show_log(stack: Running, terminal: Terminal) -> None:
 
 def _leave(stack: Running, terminal: Terminal) -> None:
     terminal.step("Everything goes on running; Ctrl-C ends it. In a second terminal:")
-    terminal.commands(next_commands(stack.folder))
+    terminal.commands(next_commands(stack.folder, stack.page))

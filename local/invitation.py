@@ -7,12 +7,15 @@ from pathlib import Path
 from local import home, world
 
 
-def next_commands(folder: Path) -> dict[str, str]:
-    """Each with what it is for; they are for another terminal in the same directory."""
+def next_commands(folder: Path, page: str) -> dict[str, str]:
+    """Each with what it is for: *page* for a browser, commands for another terminal in the same
+    directory.
+    """
     own = _this_command()
     if folder != home.DEFAULT:
         own += f" --dir {folder}"
     return {
+        page: "the page: deploy by form, see what follows its tag, and why another does not",
         f'{own} publish --wait \'{{"image": "hello"}}\'': (
             "deploy another image (one that cannot start is broken)"
         ),

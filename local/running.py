@@ -22,6 +22,11 @@ class Running:
     outcomes: Outcomes
     control: Control
 
+    @property
+    def page(self) -> str:
+        """Where somebody who may steer sees it."""
+        return self.stack.front_door.door(world.OPERATOR)
+
 
 @contextmanager
 def running(

@@ -21,6 +21,7 @@ from local import world
 from local.clock import Clock
 from local.cloud_logging import HOST as LOGGING_HOST
 from local.cloud_logging import CloudLogging
+from local.front_door import KEYS_HOST, Auth, FrontDoor
 from local.functions import Function
 from local.notices import Notices
 from local.pubsub.emulator import Emulator
@@ -45,8 +46,10 @@ ROUTES = {
     world.ROLLOUTS: "advance_rollouts",
     world.DEAD_LETTER: "bury",
 }
-# Those that no topic is pushed to; others are asked by Docker Hub, and by Eventarc.
-_UNROUTED = ("docker_hub_webhook", "forward_hints")
+# Those that no topic is pushed to; others are asked by Docker Hub, by Eventarc and by people.
+_UNROUTED = ("docker_hub_webhook", "forward_hints", "console")
+# Where somebody wants notices: TRANSSHIP_NOTIFY.
+_NOTIFIED = {world.OUTCOMES: "notify", world.NOTICES: "notify"}
 _THREADS = {"deploy_image": 8, "refresh_services": 8}
 _FEW_THREADS = 4
 _PUBLISHED = 5.0
@@ -58,6 +61,8 @@ _ACCOUNTS = {
     "warm_mirror": world.WARMER,
     "advance_rollouts": world.account("transship-advance"),
     "bury": world.account("transship-bury"),
+    "console": world.CONSOLE,
+    "notify": world.account("transship-notify"),
 }
 # On the movable clock.
 _JOBS = (
@@ -99,6 +104,7 @@ class Stack:
         containers: bool = True,
         attempts: int = _ATTEMPTS,
         settings: dict[str, str] | None = None,
+        page_behind: Auth = "iap",
         ready: Callable[[Part], None] = lambda _: None,
     ) -> None:
         self.root = root
@@ -124,7 +130,7 @@ class Stack:
             on_audit_entry=self.notices.entry,
             on_gcr_message=self.notices.message,
         )
-        self.mirror.readers |= {world.DEPLOYER, world.WARMER, world.RUN_AGENT}
+        self.mirror.readers |= {world.DEPLOYER, world.WARMER, world.RUN_AGENT, world.CONSOLE}
         self.mirror.add_remote(
             world.REMOTE,
             Upstream("registry-1.docker.io", self.hub.hosts, credentials=world.HUB_ACCOUNT),
@@ -138,6 +144,10 @@ class Stack:
         )
         self.logging = CloudLogging(world.PROJECT)
         self.functions: dict[str, Function] = {}
+        self.routes = ROUTES | (_NOTIFIED if "TRANSSHIP_NOTIFY" in self._settings else {})
+        self.front_door = FrontDoor(
+            lambda: self.functions["console"].url, audience=world.PAGE, auth=page_behind
+        )
         self._artifact_registry = grpc.server(ThreadPoolExecutor(4, "artifact-registry"))
         self.artifact_registry_address = ""
 
@@ -168,6 +178,14 @@ class Stack:
             "TRANSSHIP_REDEPLOY_TOPIC": world.REDEPLOY,
             "TRANSSHIP_WARM_TOPIC": world.WARM,
             "TRANSSHIP_HINTS_TOPIC": world.HINTS,
+            "TRANSSHIP_DEPLOY_TOPIC": world.DEPLOY,
+            "TRANSSHIP_DEAD_LETTER_TOPIC": world.DEAD_LETTER,
+            "TRANSSHIP_NOTICES_TOPIC": world.NOTICES,
+            "TRANSSHIP_CONSOLE_AUTH": self.front_door.auth,
+            "TRANSSHIP_CONSOLE_AUDIENCE": world.PAGE,
+            "TRANSSHIP_CONSOLE_OPERATORS": world.OPERATOR,
+            "TRANSSHIP_CONSOLE_VIEWERS": world.VIEWER,
+            "TRANSSHIP_CONSOLE_KEYS": world.PAGE_KEY,
             "TRANSSHIP_IGNORED_PRINCIPALS": world.DEPLOYER,
             "TRANSSHIP_WEBHOOK_SECRETS": world.WEBHOOK_SECRET,
             "TRANSSHIP_PLATFORM": host_platform(),
@@ -177,7 +195,12 @@ class Stack:
 
     def endpoints(self, account: str) -> dict[str, str]:
         """Where the parts of this stack are, for any client."""
-        hosts = {**self.hub.hosts, **self.mirror.hosts, LOGGING_HOST: self.logging.url}
+        hosts = {
+            **self.hub.hosts,
+            **self.mirror.hosts,
+            LOGGING_HOST: self.logging.url,
+            KEYS_HOST: self.front_door.keys_url,
+        }
         return {
             "PUBSUB_EMULATOR_HOST": self.pubsub.grpc_address,
             "GOOGLE_CLOUD_PROJECT": world.PROJECT,
@@ -222,7 +245,9 @@ class Stack:
         self._running.callback(self.logging.stop)
         self._up("Cloud Logging", self.logging.url, "API v2, entries:list")
         self._running.callback(self._stop_functions)
-        for target in dict.fromkeys((*ROUTES.values(), *_UNROUTED)):
+        self.front_door.start()
+        self._running.callback(self.front_door.stop)
+        for target in dict.fromkeys((*self.routes.values(), *_UNROUTED)):
             function = Function(
                 target,
                 self.settings(_ACCOUNTS[target]),
@@ -238,6 +263,8 @@ class Stack:
         for target, function in self.functions.items():
             function.wait()
             self._up(target, function.url, "function")
+        before = "Identity-Aware Proxy" if self.front_door.auth == "iap" else "Cloud Run's check"
+        self._up("page", self.front_door.door(world.OPERATOR), before)
 
     def _up(self, name: str, address: str, stands_for: str) -> None:
         part = Part(name=name, address=address, stands_for=stands_for)
@@ -272,14 +299,9 @@ class Stack:
 
     def _make_topics(self) -> None:
         publisher, subscriber = self.publisher(), self.subscriber()
-        topics = (
-            *ROUTES,
-            world.OUTCOMES,
-            world.PROGRESS,
-        )
-        for topic in topics:
+        for topic in dict.fromkeys((*self.routes, world.OUTCOMES, world.PROGRESS, world.NOTICES)):
             publisher.create_topic(name=topic)
-        for topic, target in ROUTES.items():
+        for topic, target in self.routes.items():
             # The topic in the URL's path, as infra/ has it.
             given_up = {
                 "dead_letter_topic": world.DEAD_LETTER,

@@ -24,6 +24,7 @@ DEPLOYER = account("transship-deploy")
 WARMER = account("transship-warm")
 REFRESHER = account("transship-refresh")
 RUNTIME = account("transship-runtime")
+CONSOLE = account("transship-console")
 RUN_AGENT = f"service-{PROJECT_NUMBER}@serverless-robot-prod.iam.gserviceaccount.com"
 
 
@@ -43,7 +44,14 @@ ROLLOUTS = topic("transship-rollouts")
 PROGRESS = topic("transship-progress")
 OUTCOMES = topic("transship-outcomes")
 DEAD_LETTER = topic("transship-dead-letter")
+NOTICES = topic("transship-notices")
 GCR = topic("gcr")
+
+# Of the page: who is signed in where, and what IAP's assertions are for.
+OPERATOR = "operator@example.com"
+VIEWER = "viewer@example.com"
+PAGE = f"/projects/{PROJECT_NUMBER}/locations/{LOCATION}/services/transship-console"
+PAGE_KEY = "local-key-of-the-forms-of-the-page"
 
 # The default policy allows no public service and no adoption; here everybody may look.
 POLICY = json.dumps({"public": ["**"], "adopt": ["**"]})

@@ -14,6 +14,8 @@ PATH="$PATH:/usr/sbin:/sbin"
 note busybox busybox-static "no sample images, so no demo and no test that runs a container"
 note setpriv util-linux "a child process may outlive a stack that was killed"
 note skopeo skopeo "no independent pusher: those contract tests are skipped"
+note chromium chromium "no test of the page in a browser, and no screenshots"
+note chromedriver chromium-driver "no test of the page in a browser, and no screenshots"
 note docker-registry docker-registry "no independent registry: those contract tests are skipped"
 
 [ -n "$missing" ] || exit 0

@@ -23,7 +23,7 @@ from transship.model.trial import Trial
 from transship.model.witnessed import WITNESSED_KEY
 
 REVISIONS = 30
-_KEPT = 10.0
+_KEPT = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +92,8 @@ def _history(config: Config, parts: Parts, name: ServiceName) -> History | None:
         and service.latest_created != service.latest_ready,
         pinned_traffic=service.is_pinned,
     )
-    look = looks.look(parts, service.tracks) if service.tracks else None
+    tracks = service.tracks
+    look = looks.look(parts, tracks, since=follower.moved_at) if tracks else None
     bad = read_quarantine(annotations)
     witnessed = annotations.get(WITNESSED_KEY, "")
     return History(

@@ -13,7 +13,8 @@ from transship.model.dead_letter import Judged, Verdict
 
 _LIMIT = 100
 _SECONDS = 20.0
-_KEPT = 10.0
+# https://cloud.google.com/logging/quotas#api-limits: sixty reads a minute for all of a project.
+_KEPT = 15.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,8 @@
 """What tags mean upstream, by HEAD alone (no quota), and at most once a minute for each tag."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 
 from transship.console.ports import Parts
 from transship.deadline import Deadline
@@ -14,21 +15,25 @@ _DEADLINE = 8.0
 _SIDE_BY_SIDE = 8
 
 
-def look(parts: Parts, tag: Reference) -> Look:
-    """Of one tag; what goes wrong is part of the answer."""
-    return parts.kept.get(("look", tag), lambda: _ask(parts, tag), seconds=_SECONDS)
+def look(parts: Parts, tag: Reference, *, since: datetime | None = None) -> Look:
+    """Of one tag; what goes wrong is part of the answer.
+
+    *since* is when somebody deployed what it means: an older look would say that this is due.
+    """
+    at, seen = _kept(parts, tag)
+    if since is not None and at < since:
+        parts.kept.drop(("look", tag))
+        at, seen = _kept(parts, tag)
+    return seen
 
 
-def looks(parts: Parts, tags: Iterable[Reference]) -> dict[Reference, Look]:
-    wanted = list(dict.fromkeys(tags))
-    if not wanted:
+def looks(parts: Parts, tags: Mapping[Reference, datetime | None]) -> dict[Reference, Look]:
+    """By tag; the values are `look`'s *since*."""
+    if not tags:
         return {}
-    with ThreadPoolExecutor(min(_SIDE_BY_SIDE, len(wanted)), thread_name_prefix="look") as pool:
-        return dict(zip(wanted, pool.map(lambda tag: look(parts, tag), wanted), strict=True))
-
-
-def forget(parts: Parts, tag: Reference) -> None:
-    parts.kept.drop(("look", tag))
+    with ThreadPoolExecutor(min(_SIDE_BY_SIDE, len(tags)), thread_name_prefix="look") as pool:
+        seen = pool.map(lambda tag: look(parts, tag, since=tags[tag]), tags)
+        return dict(zip(tags, seen, strict=True))
 
 
 def quota(seen: Iterable[Look]) -> dict[str, RateLimit]:
@@ -42,6 +47,10 @@ def quota(seen: Iterable[Look]) -> dict[str, RateLimit]:
         if known is None or known.remaining is None or said.remaining < known.remaining:
             left[each.tag.registry] = said
     return left
+
+
+def _kept(parts: Parts, tag: Reference) -> tuple[datetime, Look]:
+    return parts.kept.get(("look", tag), lambda: (parts.now(), _ask(parts, tag)), seconds=_SECONDS)
 
 
 def _ask(parts: Parts, tag: Reference) -> Look:

@@ -14,11 +14,14 @@ from transship.model.naming import ServiceName
 
 _BACK = timedelta(days=7)
 _SECONDS = 15.0
-_KEPT = 10.0
-# Somebody waits for it, and one at a time asks.
-_KEPT_ONE = 1.0
+# Cloud Logging lets a project be read sixty times a minute, by everybody together:
+# https://cloud.google.com/logging/quotas#api-limits
+_KEPT = 15.0
+# Somebody waits for it.
+_KEPT_ONE = 3.0
 _EVENT = re.compile(r"[A-Za-z0-9._-]{1,100}")
-_WORDS = 'jsonPayload.message="event settled"'
+_MESSAGE = "event settled"
+_WORDS = f'jsonPayload.message="{_MESSAGE}"'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,10 +42,12 @@ class Ended:
 
     @property
     def sign(self) -> Sign:
-        return sign_of_outcome(self.kind)
+        return sign_of_outcome(self.text("kind") or self.kind)
 
     def text(self, name: str) -> str:
-        return str(self.fields.get(name) or "")
+        # The log's own message takes the place of an outcome's.
+        said = self.fields.get(name) or ""
+        return "" if said == _MESSAGE else str(said)
 
     @property
     def is_news(self) -> bool:

@@ -1,6 +1,8 @@
 """The fleet at a glance: what runs, what the tags mean, what is held and why, what moves."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from transship.config import Config
 from transship.console import looks
@@ -13,6 +15,8 @@ from transship.model.follow import Follower
 from transship.model.marks import TRACKED_LABEL
 from transship.model.naming import ServiceName
 from transship.model.ratelimit import RateLimit
+from transship.model.reason import Reason
+from transship.model.reference import Reference
 from transship.standing import Standing, clear_of, stand
 
 _SECONDS = 20.0
@@ -38,6 +42,16 @@ class Row:
     def runs(self) -> Digest | None:
         """The index where it is known: that is what compares with the upstream by eye."""
         return self.follower.index or self.follower.runs
+
+    @property
+    def is_withdrawn(self) -> bool:
+        """What it was given last turned out bad: visitors are back at an earlier revision."""
+        given = {digest.value for digest in (self.follower.index, self.follower.runs) if digest}
+        return bool(given & self.follower.quarantined)
+
+    @property
+    def obstacles(self) -> tuple[str, ...]:
+        return tuple(each for each in self.standing.reasons if each != Reason.UP_TO_DATE)
 
     @property
     def upstream(self) -> Digest | None:
@@ -66,7 +80,7 @@ def overview(config: Config, parts: Parts, *, named: str = "") -> Overview:
     """Those whose name has *named* in it. Raises what the list of services raises."""
     found = [each for each in followers(parts) if named in each.name.service]
     shown = found[:SHOWN]
-    seen = looks.looks(parts, (each.tracks for each in shown if each.tracks))
+    seen = looks.looks(parts, _tags(shown))
     rows = [
         row(config, parts, each, seen.get(each.tracks) if each.tracks else None) for each in shown
     ]
@@ -75,6 +89,16 @@ def overview(config: Config, parts: Parts, *, named: str = "") -> Overview:
         quota=looks.quota(seen.values()),
         hidden=len(found) - len(shown),
     )
+
+
+def _tags(shown: Iterable[Follower]) -> dict[Reference, datetime | None]:
+    """Each with when something that tracks it was deployed last."""
+    tags: dict[Reference, datetime | None] = {}
+    for each in shown:
+        if each.tracks is not None:
+            times = (tags.get(each.tracks), each.moved_at)
+            tags[each.tracks] = max((time for time in times if time), default=None)
+    return tags
 
 
 def followers(parts: Parts) -> list[Follower]:

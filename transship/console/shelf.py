@@ -51,7 +51,7 @@ def shelf(config: Config, parts: Parts, *, page: int) -> Shelf:
     found, cut = parts.kept.get("contents", lambda: _read(config, parts), seconds=_KEPT)
     shown = found[PAGE * (page - 1) : PAGE * page]
     tags = [(held, _tagged(held, tag)) for held, tag in shown]
-    seen = looks.looks(parts, (tag for _, tag in tags))
+    seen = looks.looks(parts, {tag: None for _, tag in tags})
     return Shelf(
         stored=tuple(_stored(held, tag, seen[tag]) for held, tag in tags),
         count=len(found),
