@@ -2,19 +2,23 @@
 
 import json
 import os
+import pty
+import re
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from google.api_core import exceptions
 
 from local import images, world
 from local.pubsub.emulator import Emulator
-from local.registry.faults import pull_limit
+from local.registry.faults import Fault, pull_limit
 from local.stack import Stack
 from tests.fixtures.stage import Stage, eventually
 
@@ -161,6 +165,65 @@ def test_a_hold_says_who_asked_and_why(own_stage: Stage, command: Command) -> No
 
     note = json.loads(own_stage.service(web).annotations["transship.dev/hold"])
     assert (note["by"], note["why"]) == ("tester", "release week")
+
+
+def test_skip_means_what_the_tag_means_now(own_stage: Stage, command: Command) -> None:
+    web = own_stage.fresh()
+    own_stage.settle(web.message())
+    moved = images.static_site("moved")
+    own_stage.hub.push(web.repository, "latest", moved)
+
+    command.run("skip", web.service, "--follow")
+
+    skipped = own_stage.service(web).annotations["transship.dev/skip"]
+    assert moved.digest in skipped
+
+
+def watch(command: Command, *words: str) -> str:
+    """What somebody sees who sits at a terminal."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "transship", *words],
+        env={**command.env, "TERM": "xterm-256color", "COLUMNS": "80"},
+        cwd=command.env["HOME"],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    ) as process:
+        os.close(theirs)
+        seen = bytearray()
+        # Linux ends the reading of a terminal that nobody has open any more by an error.
+        with suppress(OSError):
+            while piece := os.read(ours, 4096):
+                seen += piece
+    os.close(ours)
+    assert process.returncode == 0, seen.decode()
+    return seen.decode()
+
+
+def test_somebody_at_a_terminal_sees_how_far_it_is(own_stage: Stage, command: Command) -> None:
+    web = own_stage.fresh()
+    # A megabyte, in a few seconds.
+    own_stage.mirror.faults.add(Fault(path=".", method="GET", bytes_per_second=400_000))
+    try:
+        seen = watch(command, "deploy", web.repository, "--service", web.service)
+    finally:
+        own_stage.mirror.faults.clear()
+
+    assert re.search(r"pulling through the mirror: [0-9.]+ (bytes|[kM]B) of", seen)
+    assert f"✓ {web.service} runs" in click.unstyle(seen)
+
+
+def test_a_terminal_without_colours_gets_none(own_stage: Stage, command: Command) -> None:
+    web = own_stage.fresh()
+    own_stage.settle(web.message())
+
+    coloured = watch(command, "why", web.service)
+    command.env["NO_COLOR"] = "1"
+    plain = watch(command, "why", web.service)
+
+    assert "\x1b[32m" in coloured
+    assert "\x1b[32m" not in plain
 
 
 def test_warm_puts_an_image_into_the_mirror(own_stage: Stage, command: Command) -> None:

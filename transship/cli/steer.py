@@ -5,6 +5,7 @@ that may be left out options.
 """
 
 import getpass
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -13,8 +14,12 @@ from msgspec.inspect import StructType, type_info
 
 from transship.cli import flags
 from transship.cli.deploy import followed, follows, send_and_tell
+from transship.cli.ending import Ended
+from transship.cli.status import named
 from transship.cli.tools import Tools, verb
+from transship.cli.tracked import followers, standings
 from transship.errors import InvalidEvent
+from transship.model.digest import Digest
 from transship.model.messages import decode_message
 from transship.model.naming import ServiceName
 from transship.model.reference import parse_reference
@@ -28,7 +33,7 @@ _HELP = {
     "untrack": "Take off SERVICE what transship wrote on it; it goes on running.",
     "hold": "No automatic deploys of SERVICE until it is released.",
     "pin": "Let SERVICE stay on the digest that it runs until it is released.",
-    "skip": "Never deploy DIGEST (what the tag means: an index's) to SERVICE.",
+    "skip": "Never deploy DIGEST to SERVICE; by default, what its tag means upstream now.",
     "release": "End holds, pins and skips of SERVICE, and follow the tag again.",
     "rollback": "Send SERVICE's visitors to an earlier revision, and quarantine what serves now.",
     "clear": "Forget what turned out bad on SERVICE, or --digest alone.",
@@ -64,8 +69,10 @@ def _command(kind: str, struct: type[Steering]) -> click.Command:
             run = click.option(f"--{field.name.replace('_', '-')}", help=about)(run)
     run = click.option("--why", help="The reason, kept with the request for others to read.")(run)
     run = click.option("--by", help="Who asks, kept as well.  [default: your login name]")(run)
-    for name in reversed(["service", *(field.name for field in own if field.required)]):
-        run = click.argument(name)(run)
+    for field in reversed(own):
+        if field.required:
+            run = click.argument(field.name, required=(kind, field.name) not in _FILLED)(run)
+    run = click.argument("service")(run)
     about = _HELP.get(kind) or (struct.__doc__ or "").strip()
     return click.command(kind, help=about, short_help=_SHORT.get(kind))(run)
 
@@ -80,9 +87,13 @@ def _run(kind: str) -> Any:
         *,
         follow: bool | None,
         within: float,
-        **named: Any,
+        **fields: Any,
     ) -> None:
-        said = {name: text for name, text in named.items() if text}
+        name = ServiceName(project=tools.project, region=tools.region, service=service)
+        said = {key: text for key, text in fields.items() if text}
+        for (asked, key), fill in _FILLED.items():
+            if asked == kind and key not in said:
+                said[key] = fill(tools, service)
         document = {
             "kind": kind,
             "service": service,
@@ -92,7 +103,6 @@ def _run(kind: str) -> Any:
         }
         data = msgspec.json.encode(document)
         _check(data)
-        name = ServiceName(project=tools.project, region=tools.region, service=service)
         attributes = {"kind": kind, "service": service}
         send_and_tell(
             tools,
@@ -106,6 +116,18 @@ def _run(kind: str) -> Any:
     return run
 
 
+def _meant_now(tools: Tools, service: str) -> str:
+    """What the tag that *service* tracks means upstream."""
+    for standing in standings(tools, named(followers(tools), service)):
+        if standing.upstream is not None:
+            return str(standing.upstream)
+    raise Ended(f"nobody knows what the tag of {service} means now; name a DIGEST")
+
+
+# What is looked up where it is not given, by kind and field.
+_FILLED: dict[tuple[str, str], Callable[[Tools, str], str]] = {("skip", "digest"): _meant_now}
+
+
 def _check(data: bytes) -> None:
     """Raises InvalidEvent as the function would, by the argument."""
     try:
@@ -113,6 +135,8 @@ def _check(data: bytes) -> None:
         image = getattr(message, "image", None)
         if isinstance(image, str):
             parse_reference(image)
+        if digest := getattr(message, "digest", ""):
+            Digest(digest)
     except InvalidEvent as error:
         raise InvalidEvent(flags.in_flags(str(error))) from error
 
