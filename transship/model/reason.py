@@ -62,5 +62,8 @@ class Reason(StrEnum):
     UNLISTED_REGION = "unlisted_region", "add the project and region to the policy's targets"
     REFUSED = "refused", "policy no longer allows the image; change the policy, or untrack"
     TAG_DELETED = "tag_deleted", "the tag is gone upstream; what runs goes on running"
-    UPSTREAM_UNAVAILABLE = "upstream_unavailable", "wait: the upstream is asked again by itself"
-    QUOTA = "quota", "wait: the pulls left are kept for deploys until the window moves on"
+    UPSTREAM_UNAVAILABLE = (
+        "upstream_unavailable",
+        "wait: the upstream is asked again by itself; the log says what it answers",
+    )
+    QUOTA = "quota", "wait: the upstream allows no more for now, or what it allows is for deploys"

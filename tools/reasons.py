@@ -1,0 +1,43 @@
+"""docs/reasons.md, made of the reasons themselves: ``python -m tools.reasons [--check]``."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from transship.model.reason import Reason
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "reasons.md"
+
+_BEGINNING = """\
+# Reasons
+
+Every outcome says in one word why an event ended as it did.
+The same word stands in the log.
+While it keeps a service from following its tag it also stands on the service, `transship.dev/why`.
+`upstream_unavailable` and `quota` pass by themselves and are only said.
+
+<!-- made by python -m tools.reasons from transship/model/reason.py -->
+
+| reason | what clears it |
+| --- | --- |
+"""
+
+
+def rendered() -> str:
+    return _BEGINNING + "".join(f"| `{reason.value}` | {reason.help} |\n" for reason in Reason)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition(":")[0])
+    parser.add_argument("--check", action="store_true", help="write nothing, compare")
+    if not parser.parse_args(arguments).check:
+        PAGE.write_text(rendered())
+        return 0
+    if PAGE.exists() and PAGE.read_text() == rendered():
+        return 0
+    print(f"{PAGE.name} is not what the code says; right is: python -m tools.reasons")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
