@@ -5,7 +5,7 @@ abuse limits. So each host has its rate, and the first 429 ends the whole look: 
 by then still counts.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -39,7 +39,7 @@ def look_at(
     throttle: Throttle,
     pauses: Pauses,
     now: Callable[[], datetime],
-) -> Iterator[Look]:
+) -> Generator[Look, None, None]:
     """In the order of *tags*; those not asked any more because of a 429 carry that as their error.
 
     *head* keeps to *pauses*. Memory does not grow with the number of tags.
