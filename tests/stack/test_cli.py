@@ -137,6 +137,17 @@ def test_a_deploy_that_takes_too_long_ends_with_status_3(
     assert followers(own_stage) == []
 
 
+def test_flags_say_where_services_are_looked_for(own_stage: Stage, command: Command) -> None:
+    web = own_stage.fresh()
+    own_stage.settle(web.message())
+
+    here = command.documents("status", "--region", world.LOCATION)
+    elsewhere = command.documents("status", "--region", "us-central1")
+
+    assert web.service in [each["service"] for each in here]
+    assert elsewhere == []
+
+
 def test_status_and_why_tell_of_a_held_service_whose_tag_has_moved(
     own_stage: Stage, command: Command
 ) -> None:
@@ -367,6 +378,30 @@ def test_a_replay_that_comes_twice_changes_nothing_the_second_time(
         key: value for key, value in first.items() if key != "type"
     }
     assert own_stage.writes(web) == ["CreateService"]
+
+
+def test_a_copy_that_somebody_else_holds_is_not_replayed(
+    own_stage: Stage, command: Command
+) -> None:
+    web = own_stage.fresh()
+    letter = given_up(own_stage, web.message())
+    name = world.subscription("transship-dead-letter-retained")
+    held = own_stage._subscriber.pull(subscription=name, max_messages=10, timeout=_SECONDS)
+
+    done = command.run("dead-letters", "replay", letter, status=1)
+
+    assert "Nothing was done" in done.stderr
+    assert letter in retained(own_stage)
+    with pytest.raises(exceptions.NotFound):
+        own_stage.service(web)
+
+    own_stage._subscriber.modify_ack_deadline(
+        subscription=name,
+        ack_ids=[each.ack_id for each in held.received_messages],
+        ack_deadline_seconds=0,
+    )
+    command.run("dead-letters", "replay", letter)
+    assert own_stage.outcome(letter)["type"] == "deployed"
 
 
 def test_a_replay_does_not_undo_what_was_asked_for_since(

@@ -6,14 +6,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from transship.cli import hearing
+from transship.cli.deploy import publish_and_hear
 from transship.cli.ending import Ended, Status
 from transship.cli.hearing import Heard
+from transship.cli.output import Output
 from transship.cli.telling import short_type, status_of
+from transship.cli.tools import Tools
 from transship.deadline import Deadline
 from transship.errors import AccessDenied, ServiceConflict, ServiceUnavailable, TransshipError
 from transship.model.digest import Digest
@@ -228,3 +232,55 @@ def test_the_status_says_whether_what_was_asked_for_is_so(kind: str, status: Sta
     event = json.loads(outcome("42", kind).data)
 
     assert status_of(Heard(type=event["type"], data=event["data"], event=event)) is status
+
+
+class Given(Tools):
+    """Tools whose clients are the test's."""
+
+    def __init__(self, subscriptions: Any, services: Any) -> None:
+        place = {"TRANSSHIP_PROJECT": NAME.project, "TRANSSHIP_REGION": NAME.region}
+        super().__init__(Output(), place)
+        self.given: Any = SimpleNamespace(subscriptions=subscriptions, services=services)
+
+    @property
+    def clients(self) -> Any:
+        return self.given
+
+
+def test_it_listens_before_it_speaks() -> None:
+    pulls = Pulls([outcome("42")])
+    spoken: list[bool] = []
+
+    def publish() -> str:
+        spoken.append(pulls.is_open)
+        return "42"
+
+    found = publish_and_hear(Given(pulls, None), publish, matching="", service=NAME, within=5.0)
+
+    assert spoken == [True]
+    assert found.data["event_id"] == "42"
+    assert not pulls.is_open
+
+
+def test_whoever_may_not_subscribe_is_told_and_watches_the_service(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    class Denied(Pulls):
+        @contextmanager
+        def listening(self, project: str, topic: str, matching: str) -> Iterator[str]:
+            raise AccessDenied("grant roles/pubsub.editor on the project sample-project")
+            yield
+
+    tools = Given(Denied(), Services(service("42", State.FAILED)))
+
+    found = publish_and_hear(tools, lambda: "42", matching="", service=NAME, within=5.0)
+
+    assert short_type(found.type) == "failed"
+    assert "roles/pubsub.editor" in capsys.readouterr().err
+
+
+def test_time_that_runs_out_says_that_the_message_is_on_its_way() -> None:
+    with pytest.raises(Ended, match="42 is on its way") as ended:
+        publish_and_hear(Given(Pulls(), None), lambda: "42", matching="", service=NAME, within=0.05)
+
+    assert ended.value.exit_code == Status.TIMED_OUT

@@ -8,7 +8,7 @@ import msgspec
 
 from transship.burials import DAYS, Burial, burials, leased
 from transship.cli.ending import Ended
-from transship.cli.tools import Tools, verb
+from transship.cli.tools import Tools, own_verb
 from transship.model.dead_letter import DeadLetter, Judged, Verdict
 
 _LIMIT = 1000
@@ -32,7 +32,7 @@ def dead_letters() -> None:
 @click.option(
     "--limit", type=click.IntRange(1, _LIMIT), default=100, show_default=True, help="The most."
 )
-@verb
+@own_verb
 def list_(tools: Tools, *, everything: bool, limit: int) -> None:
     """What was given up in the last thirty days and is not settled."""
     found = [each for each in _burials(tools, limit) if everything or not each.verdict]
@@ -46,7 +46,7 @@ def list_(tools: Tools, *, everything: bool, limit: int) -> None:
 
 @dead_letters.command
 @click.argument("letter", metavar="ID")
-@verb
+@own_verb
 def show(tools: Tools, letter: str) -> None:
     """All that is known of one dead letter."""
     burial = _burial(tools, letter)
@@ -73,7 +73,7 @@ def show(tools: Tools, letter: str) -> None:
 @ids
 @click.option("--topic", help="Where to.  [default: the topic that it was on]")
 @again
-@verb
+@own_verb
 def replay(tools: Tools, ids: tuple[str, ...], *, topic: str | None, again: bool) -> None:
     """Publish dead letters again, to the topic that they were on.
 
@@ -101,7 +101,7 @@ def replay(tools: Tools, ids: tuple[str, ...], *, topic: str | None, again: bool
 @dead_letters.command
 @ids
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@verb
+@own_verb
 def discard(tools: Tools, ids: tuple[str, ...], *, yes: bool) -> None:
     """Let go of dead letters. Their records stay in the log for as long as it keeps them."""
     letters = {id_: _unsettled(tools, id_, again=False).letter for id_ in dict.fromkeys(ids)}

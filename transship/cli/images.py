@@ -11,7 +11,7 @@ from transship.cli import hearing, telling
 from transship.cli.deploy import followed, follows, publish_and_hear, told_published
 from transship.cli.ending import Status
 from transship.cli.output import size
-from transship.cli.tools import Tools, verb
+from transship.cli.tools import Tools, own_verb
 from transship.cli.tracked import familiar_name
 from transship.deadline import Deadline
 from transship.model.reference import Reference, parse_reference
@@ -30,7 +30,7 @@ _MOST = 20_000
     "--limit", type=click.IntRange(1, 10_000), default=200, show_default=True, help="The most."
 )
 @click.option("--all", "everything", is_flag=True, help="Those without a tag as well.")
-@verb
+@own_verb
 def images(tools: Tools, image: str | None, *, limit: int, everything: bool) -> None:
     """What the mirror holds: what the console offers to choose from.
 
@@ -66,7 +66,7 @@ def images(tools: Tools, image: str | None, *, limit: int, everything: bool) -> 
     "--limit", type=click.IntRange(1, _MOST), default=_PAGE, show_default=True, help="The most."
 )
 @click.option("--after", default="", help="Begin behind this tag.")
-@verb
+@own_verb
 def tags(tools: Tools, image: str, *, limit: int, after: str) -> None:
     """The tags that IMAGE has at its registry, in the registry's order, which is the alphabet's."""
     reference = _upstream(tools, image)
@@ -93,7 +93,7 @@ def tags(tools: Tools, image: str, *, limit: int, after: str) -> None:
 @click.command(short_help="Pull images through the mirror.")
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
 @followed
-@verb
+@own_verb
 def warm(tools: Tools, images: tuple[str, ...], *, follow: bool | None, within: float) -> None:
     """Pull each IMAGE through the mirror, so that it is there when it is needed.
 

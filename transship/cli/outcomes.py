@@ -10,7 +10,7 @@ import click
 from transship.cli import hearing
 from transship.cli.hearing import Heard
 from transship.cli.telling import short_type
-from transship.cli.tools import Tools, verb
+from transship.cli.tools import Tools, own_verb
 from transship.errors import TemporaryError
 from transship.model.naming import ServiceName
 
@@ -31,7 +31,7 @@ _COLUMNS = ("time", "outcome", "about", "why")
     show_default=True,
     help="How far back to look, in hours.",
 )
-@verb
+@own_verb
 def outcomes(tools: Tools, *, follow: bool, service: str | None, limit: int, since: int) -> None:
     """What came of each event, newest last: as the functions logged it.
 

@@ -6,21 +6,21 @@ turns it: docs/adr/0011-command-line.md.
 
 import click
 
-from transship.cli.tools import Tools, verb
+from transship.cli.tools import Tools, own_verb
 
 # Those whose decisions it is part of, as infra/functions.tf gives it to them.
 _FUNCTIONS = ("transship-deploy-image", "transship-refresh-services", "transship-warm-mirror")
 
 
 @click.command(short_help="Print how to stop automatic deploys.")
-@verb
+@own_verb
 def pause(tools: Tools) -> None:
     """Print how to stop all automatic deploys; explicit ones go on."""
     _show(tools, paused=True)
 
 
 @click.command(short_help="Print how to let them go on.")
-@verb
+@own_verb
 def resume(tools: Tools) -> None:
     """Print how to let automatic deploys go on."""
     _show(tools, paused=False)

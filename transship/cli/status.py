@@ -30,9 +30,19 @@ def status(tools: Tools, service: str | None) -> None:
             facts = _facts(standing) | {"why": ", ".join(standing.reasons)}
             tools.output.facts(_headline(standing), facts, good=_is_good(standing))
         return
+    whole = not tools.output.console.is_terminal
+    places = {(each.name.project, each.name.region) for each in found}
+    placed = whole or len(places) > 1
     tools.output.rows(
-        ("service", "tracks", "runs", "upstream", "why"),
-        [_row(standing, whole=not tools.output.console.is_terminal) for standing in stands],
+        (
+            "service",
+            *(("project", "region") if placed else ()),
+            "tracks",
+            "runs",
+            "upstream",
+            "why",
+        ),
+        [_row(standing, whole=whole, placed=placed) for standing in stands],
         [_document(standing) for standing in stands],
         empty="no service is tracked: `transship deploy` makes one, `transship track` adds one",
     )
@@ -124,12 +134,14 @@ def _facts(standing: Standing) -> dict[str, str]:
     }
 
 
-def _row(standing: Standing, *, whole: bool) -> tuple[str, ...]:
+def _row(standing: Standing, *, whole: bool, placed: bool) -> tuple[str, ...]:
     follower = standing.follower
+    place = (follower.name.project, follower.name.region) if placed else ()
     # The index where it is known: that is what compares with the upstream by eye.
     runs = follower.index or follower.runs
     return (
         follower.name.service,
+        *place,
         str(follower.tracks or "") if whole else familiar(follower.tracks),
         _shown(runs, whole=whole),
         _shown(standing.upstream, whole=whole),

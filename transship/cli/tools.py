@@ -2,10 +2,12 @@
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
 from transship.cli.ending import Ended, Status
 from transship.cli.output import Output
@@ -13,12 +15,13 @@ from transship.cli.settings import config_of
 from transship.config import Config
 from transship.deadline import Deadline
 from transship.errors import ServiceConflict
+from transship.model.policy_document import parse_policy
 
 if TYPE_CHECKING:
     from transship.cli.wiring import TerminalClients
 
 # For one question to the cloud, however many requests that takes.
-_SECONDS = 30.0
+SECONDS = 30.0
 
 
 class Tools:
@@ -34,7 +37,14 @@ class Tools:
 
     @cached_property
     def config(self) -> Config:
-        return config_of(self._env, project=self._project, region=self._region)
+        config = config_of(self._env, project=self._project, region=self._region)
+        if not (self._project or self._region):
+            return config
+        # Services are looked for where flags say, whatever policy names.
+        place = {"project": self._project or config.project, "region": self._region or "*"}
+        text = msgspec.json.encode({"targets": [place]}).decode()
+        targets = parse_policy(text, project=config.project).targets
+        return replace(config, policy=replace(config.policy, targets=targets))
 
     @cached_property
     def clients(self) -> "TerminalClients":
@@ -75,35 +85,52 @@ class Tools:
             ) from error
 
     def deadline(self) -> Deadline:
-        return Deadline.after(_SECONDS)
+        return Deadline.after(SECONDS)
 
 
 def verb(run: Callable[..., None]) -> Callable[..., None]:
-    """Give *run* its tools, made from the flags that every verb has."""
+    """Give *run*, which is about services, its tools, made from the flags that say where."""
 
     @wraps(run)
     def with_tools(*args: Any, **flags: Any) -> None:
-        tools = Tools(
-            Output(json=flags.pop("format_") == "json"),
-            os.environ,
-            project=flags.pop("project") or "",
-            region=flags.pop("region") or "",
-        )
-        run(tools, *args, **flags)
+        output = Output(json=flags.pop("format_") == "json")
+        project, region = flags.pop("project") or "", flags.pop("region") or ""
+        run(Tools(output, os.environ, project=project, region=region), *args, **flags)
 
-    for option in reversed(COMMON):
-        with_tools = option(with_tools)
-    return with_tools
+    return _with(with_tools, *_PLACE_OF_SERVICES, _FORMAT)
 
 
-COMMON = (
+def own_verb(run: Callable[..., None]) -> Callable[..., None]:
+    """The same for a verb about transship itself: the flags say where that is."""
+
+    @wraps(run)
+    def with_tools(*args: Any, **flags: Any) -> None:
+        output = Output(json=flags.pop("format_") == "json")
+        places = {name: flags.pop(name) for name in ("project", "region")}
+        given = {f"TRANSSHIP_{name.upper()}": place for name, place in places.items() if place}
+        run(Tools(output, {**os.environ, **given}), *args, **flags)
+
+    return _with(with_tools, *_OWN_PLACE, _FORMAT)
+
+
+def _with(run: Callable[..., None], *options: Any) -> Callable[..., None]:
+    for option in reversed(options):
+        run = option(run)
+    return run
+
+
+_PLACE_OF_SERVICES = (
     click.option("--project", help="The project of the services.  [default: transship's own]"),
     click.option("--region", help="Their region.  [default: transship's own]"),
-    click.option(
-        "--format",
-        "format_",
-        type=click.Choice(["table", "json"]),
-        default="table",
-        help="Tables for people; JSON for programs, a document a line.",
-    ),
+)
+_OWN_PLACE = (
+    click.option("--project", help="The project that transship runs in.  [TRANSSHIP_PROJECT]"),
+    click.option("--region", help="Its region.  [TRANSSHIP_REGION]"),
+)
+_FORMAT = click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    help="Tables for people; JSON for programs, a document a line.",
 )
