@@ -11,13 +11,13 @@ from typing import Self
 
 from transship import variables
 from transship.model.destination import Destination, parse_destinations
-from transship.model.follow import Rules
 from transship.model.mirror import Mirrors, parse_mirrors
 from transship.model.people import People
 from transship.model.platform import Platform, parse_platform
 from transship.model.policy import Policy, admit_image
 from transship.model.policy_document import parse_policy
 from transship.model.reference import Reference
+from transship.model.rules import Rules
 from transship.variables import InvalidConfiguration, Reader
 
 __all__ = ["REQUIRED", "Config", "Door", "InvalidConfiguration", "Local"]

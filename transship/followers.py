@@ -14,12 +14,13 @@ import msgspec
 
 from transship.deadline import Deadline
 from transship.errors import Refused
-from transship.model.follow import Follower, Rules, follow
+from transship.model.follow import Follower, follow
 from transship.model.messages import DeployRequest, OnlyIf
 from transship.model.outcome import Decided
 from transship.model.policy import Policy, admit_image
 from transship.model.reason import Reason
 from transship.model.reference import Reference
+from transship.model.rules import Rules
 from transship.model.steering import ExplainRequest
 
 # Publishes data and attributes to the topic of automatic deploys.

@@ -9,10 +9,11 @@ from datetime import datetime
 
 from transship.looking import Look
 from transship.model.digest import Digest
-from transship.model.follow import Follower, Rules, obstacles
+from transship.model.follow import Follower, obstacles
 from transship.model.policy import Policy
 from transship.model.reason import Reason
 from transship.model.reference import Reference
+from transship.model.rules import Rules
 
 # No reason of the functions': they will see it too, within the sweep's interval.
 DUE = "due"

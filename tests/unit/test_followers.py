@@ -8,13 +8,14 @@ import pytest
 
 from transship.followers import Decision, announce, decide, told
 from transship.model.digest import Digest
-from transship.model.follow import Follower, Rules
+from transship.model.follow import Follower
 from transship.model.messages import DeployRequest, decode_message
 from transship.model.naming import ServiceName
 from transship.model.outcome import Decided
 from transship.model.policy_document import parse_policy
 from transship.model.reason import Reason
 from transship.model.reference import parse_reference
+from transship.model.rules import Rules
 from transship.model.steering import ExplainRequest
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)

@@ -18,6 +18,7 @@ from transship.model.quarantine import quarantined
 from transship.model.reason import Reason
 from transship.model.record import PREFIX, TRACKS_KEY, Record
 from transship.model.reference import Reference, parse_reference
+from transship.model.rules import Rules
 from transship.model.trial import trial_event
 
 HOLD_KEY = f"{PREFIX}hold"
@@ -61,17 +62,6 @@ class Follower:
     def has(self, digest: Digest) -> bool:
         """What runs is *digest*, or is the part of index *digest* that is for this platform."""
         return digest in (self.runs, self.index)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
-    """What holds for all services. *pace* is how many automatic deploys an hour one may have."""
-
-    paused: bool = False
-    pace: int = 6
-
-
-DEFAULT_RULES = Rules()
 
 
 def follow(

@@ -8,13 +8,13 @@ from msgspec import UnsetType
 
 from transship.errors import InvalidEvent
 from transship.model.digest import Digest
-from transship.model.follow import DEFAULT_RULES, Rules
 from transship.model.gate import Gate
 from transship.model.messages import DeployRequest
 from transship.model.mirror import Mirrors
 from transship.model.naming import ServiceName, default_service
 from transship.model.normal_form import at, or_else, settings_in
 from transship.model.reference import Reference, parse_reference
+from transship.model.rules import DEFAULT_RULES, Rules
 from transship.model.secrets import secrets_of
 from transship.model.settings import NEW_SERVICE, Settings
 
