@@ -1,4 +1,4 @@
-"""What holds for the automatic deploys of all services: read at the start, so it imports nothing."""
+"""What holds for the automatic deploys of all services: known at the start, so it imports none."""
 
 from dataclasses import dataclass
 
