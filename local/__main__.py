@@ -46,8 +46,14 @@ def local(context: click.Context, folder: Path) -> None:
 
 @local.command
 @click.argument("part", required=False)
+@click.option(
+    "--upstream",
+    type=click.Choice(["local", "hub"]),
+    default="local",
+    help="The Docker Hub that is asked: the local one, or with network access the real one.",
+)
 @click.pass_obj
-def up(folder: Path, part: str | None) -> None:
+def up(folder: Path, part: str | None, upstream: str = "local") -> None:
     """Start the stack; with PART, start again what `down` stopped."""
     if part is not None:
         verbs.set_part(folder, part, up=True)
@@ -55,7 +61,7 @@ def up(folder: Path, part: str | None) -> None:
     _obey_signals()
     terminal = Terminal(console())
     try:
-        with running(folder, shelf=samples()) as stack:
+        with running(folder, shelf=samples(), real_hub=upstream == "hub") as stack:
             _show(stack, terminal)
             _wait()
     except KeyboardInterrupt:

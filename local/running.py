@@ -33,6 +33,7 @@ def running(
     folder: Path,
     *,
     shelf: Iterable[Sample] = (),
+    real_hub: bool = False,
     ready: Callable[[Part], None] = lambda _: None,
 ) -> Iterator[Running]:
     """A stack in *folder* until the end of the block; *shelf* is on its Docker Hub from the start.
@@ -42,7 +43,7 @@ def running(
     with ExitStack() as held:
         held.enter_context(home.claim(folder))
         held.enter_context(_logging_to(folder / "log" / "stack.log"))
-        stack = Stack(folder, ready=ready)
+        stack = Stack(folder, real_hub=real_hub, ready=ready)
         outcomes = Outcomes()
         control = Control(Switches(stack), outcomes)
         held.callback(control.stop)

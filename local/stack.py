@@ -93,7 +93,8 @@ class Part:
 class Stack:
     """*pubsub* defaults to Google's emulator where it is installed, else to ours.
 
-    *ready* hears of each part as it comes up.
+    With *real_hub* the mirror and the functions ask the real Docker Hub, anonymously; the local one
+    is there and is asked by nobody. *ready* hears of each part as it comes up.
     """
 
     def __init__(
@@ -105,9 +106,11 @@ class Stack:
         attempts: int = _ATTEMPTS,
         settings: dict[str, str] | None = None,
         page_behind: Auth = "iap",
+        real_hub: bool = False,
         ready: Callable[[Part], None] = lambda _: None,
     ) -> None:
         self.root = root
+        self._real_hub = real_hub
         self._ready = ready
         self.parts: list[Part] = []
         self._attempts = attempts
@@ -133,7 +136,7 @@ class Stack:
         self.mirror.readers |= {world.DEPLOYER, world.WARMER, world.RUN_AGENT, world.CONSOLE}
         self.mirror.add_remote(
             world.REMOTE,
-            Upstream("registry-1.docker.io", self.hub.hosts, credentials=world.HUB_ACCOUNT),
+            _real_hub() if real_hub else _local_hub(self.hub),
         )
         self.pubsub = pubsub or choose()
         self.run = CloudRun(
@@ -196,7 +199,7 @@ class Stack:
     def endpoints(self, account: str) -> dict[str, str]:
         """Where the parts of this stack are, for any client."""
         hosts = {
-            **self.hub.hosts,
+            **({} if self._real_hub else self.hub.hosts),
             **self.mirror.hosts,
             LOGGING_HOST: self.logging.url,
             KEYS_HOST: self.front_door.keys_url,
@@ -345,3 +348,11 @@ class Stack:
 
 def _short(topic: str) -> str:
     return topic.rpartition("/")[2]
+
+
+def _local_hub(hub: DockerHub) -> Upstream:
+    return Upstream("registry-1.docker.io", hub.hosts, credentials=world.HUB_ACCOUNT)
+
+
+def _real_hub() -> Upstream:
+    return Upstream("registry-1.docker.io", {}, leaves_machine=True)
