@@ -78,6 +78,7 @@ class Instances:
             instance = self._start(revision)
             with self._changed:
                 self._running[name] = instance
+            self._keep_alive(name, revision, instance)
             return instance
 
     @contextmanager
@@ -159,11 +160,33 @@ class Instances:
         wanted = revision.template.scaling.min_instance_count > 0
         return Instance(containers=started, port=port, wanted=wanted)
 
+    def _keep_alive(self, name: str, revision: Revision, instance: Instance) -> None:
+        """Cloud Run kills a container whose liveness probe fails, in the middle of its requests."""
+        serving = ingress_container(revision.message)
+        if not serving.HasField("liveness_probe"):
+            return
+
+        def gone(seconds: float) -> bool:
+            with self._changed:
+                return self._changed.wait_for(
+                    lambda: self._stopping.is_set() or self._running.get(name) is not instance,
+                    seconds,
+                )
+
+        def watch() -> None:
+            container = instance.containers[0]
+            if probes.await_death(container, serving.liveness_probe, gone):
+                log.warning("the liveness probe of %s failed: it is killed", revision.name)
+                container.stop(0.0)
+
+        threading.Thread(target=watch, name=f"liveness-{revision.name}", daemon=True).start()
+
     def _stop(self, name: str) -> None:
         with self._changed:
             instance = self._running.pop(name, None)
             if instance is None:
                 return
+            self._changed.notify_all()
             self._changed.wait_for(
                 lambda: instance.requests == 0 or self._stopping.is_set(), _DRAIN
             )

@@ -1,4 +1,4 @@
-"""The startup probe decides when a revision is ready.
+"""The startup probe decides when a revision is ready, the liveness probe how long it may go on.
 
 https://cloud.google.com/run/docs/configuring/healthchecks
 """
@@ -27,29 +27,47 @@ def await_startup(
     """Return once the probe of the container's *message* succeeds; *limit* seconds at the most."""
     probe = message.startup_probe
     port = message.ports[0].container_port
-    kind = probe.WhichOneof("probe_type")
-    checks: dict[str, Callable[[], bool]] = {
-        "tcp_socket": lambda: _listens(container, probe.tcp_socket.port),
-        "http_get": lambda: _answers(container, probe.http_get, probe.timeout_seconds),
-    }
-    if kind not in checks:
-        raise unsupported(f"the startup probe {kind}")
-    if message.HasField("liveness_probe") or message.HasField("readiness_probe"):
-        log.warning("liveness and readiness probes are not run here")
+    check = _check_of(container, probe)
+    if message.HasField("readiness_probe"):
+        log.warning("readiness probes are not run here")
     allowed = probe.initial_delay_seconds + probe.period_seconds * probe.failure_threshold
     deadline = time.monotonic() + min(allowed, limit)
     pause = _PAUSE
     while time.monotonic() < deadline and container.alive():
-        if checks[kind]():
+        if check():
             return
         if stopping.wait(pause):
             break
         pause = min(pause * 1.5, _LONGEST_PAUSE)
-    raise _failure(kind, probe, port)
+    raise _failure(probe, port)
 
 
-def _failure(kind: str, probe: Any, port: int) -> RevisionFailed:
-    if kind == "tcp_socket" and probe.tcp_socket.port == port:
+def await_death(container: Container, probe: Any, gone: Callable[[float], bool]) -> bool:
+    """True once the liveness *probe* has failed as often as it may; False where *gone*, which waits
+    so many seconds, says that nobody wants to know any more.
+    """
+    check = _check_of(container, probe)
+    failures, pause = 0, float(probe.initial_delay_seconds or probe.period_seconds)
+    while failures < probe.failure_threshold:
+        if gone(pause):
+            return False
+        failures = 0 if check() else failures + 1
+        pause = float(probe.period_seconds)
+    return True
+
+
+def _check_of(container: Container, probe: Any) -> Callable[[], bool]:
+    match probe.WhichOneof("probe_type"):
+        case "tcp_socket":
+            return lambda: _listens(container, probe.tcp_socket.port)
+        case "http_get":
+            return lambda: _answers(container, probe.http_get, probe.timeout_seconds)
+        case kind:
+            raise unsupported(f"the probe {kind}")
+
+
+def _failure(probe: Any, port: int) -> RevisionFailed:
+    if probe.WhichOneof("probe_type") == "tcp_socket" and probe.tcp_socket.port == port:
         return never_listened(port)
     return probe_failed()
 

@@ -22,6 +22,7 @@ from local.run.chroot import Chroot
 from local.run.containers import Log, Runtime, account
 from local.run.errors import RevisionFailed
 from local.run.runtimes import choose
+from tests.fixtures.misbehaving import HEALTH, POISON, falls_ill
 from tests.local.run_region import SUCCEEDED, Region, eventually, finished, region_of, status_of
 from tests.local.run_shelf import Shelf
 
@@ -231,6 +232,15 @@ def test_a_container_that_died_is_replaced_at_the_next_request(
     assert eventually(lambda: status_of(service.uri) == 404)
 
 
+def test_a_container_whose_liveness_probe_fails_is_replaced(region: Region, shelf: Shelf) -> None:
+    region.image = shelf.put(falls_ill())
+    probe = {"http_get": {"path": HEALTH}, "period_seconds": 1, "failure_threshold": 1}
+    service = opened(region, liveness_probe=probe)
+    assert status_of(service.uri) == 200
+    assert status_of(service.uri + POISON) == 500
+    assert eventually(lambda: status_of(service.uri) == 200), "another one, which is well"
+
+
 @by_each
 def test_sigterm_comes_first(region: Region, shelf: Shelf, cloud_run: CloudRun) -> None:
     cloud_run.behaviour.stop_grace = 5.0
@@ -352,6 +362,7 @@ import sys, time
 from pathlib import Path
 from local.images import static_site
 from local.run import CloudRun
+from tests.fixtures.misbehaving import HEALTH, POISON, falls_ill
 from tests.local.run_region import region_of
 from tests.local.run_shelf import Shelf
 

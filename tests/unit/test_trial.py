@@ -416,6 +416,15 @@ def test_a_deploy_by_whoever_knows_tries_a_bad_digest_again(world: World) -> Non
     assert read_quarantine(service_of(world).annotations) == ()
 
 
+def test_a_step_of_another_events_trial_is_none(world: World) -> None:
+    world.tag = GOOD
+    service = begun(world, world.event("2", **CANDIDATE))
+
+    world.deliver(world.event("9", kind="advance", event_id="1"))
+
+    assert service_of(world) is service
+
+
 def test_a_decision_is_the_same_however_often_it_is_asked(world: World) -> None:
     world.tag = GOOD
     service = begun(world, world.event("2", **CANDIDATE))
