@@ -1,6 +1,7 @@
-"""The real command, as a process of its own, against the whole stack."""
+"""The real command against the whole stack: as a process of its own where that is the point."""
 
 import json
+import logging
 import os
 import pty
 import re
@@ -14,6 +15,8 @@ from typing import Any
 
 import click
 import pytest
+import structlog
+from click.testing import CliRunner, Result
 from google.api_core import exceptions
 
 from local import images, world
@@ -21,6 +24,7 @@ from local.pubsub.emulator import Emulator
 from local.registry.faults import Fault, pull_limit
 from local.stack import Stack
 from tests.fixtures.stage import Stage, eventually
+from transship.cli.app import transship
 
 pytestmark = pytest.mark.stack
 
@@ -48,7 +52,7 @@ class Command:
         self.env = {
             "PATH": os.environ["PATH"],
             "HOME": str(stage.stack.root),
-            "USER": "tester",
+            "LOGNAME": "tester",
             "PYTHONPATH": str(CHECKOUT),
             **stage.stack.settings(world.DEPLOYER),
         }
@@ -64,11 +68,17 @@ class Command:
             text=True,
         )
 
-    def run(self, *words: str, status: int = 0) -> subprocess.CompletedProcess[str]:
+    def run(self, *words: str, status: int = 0) -> Result:
+        """In this process: the stack is real, and Python need not start for each."""
+        result = CliRunner().invoke(transship, words, env=self.env, catch_exceptions=False)
+        assert result.exit_code == status, (result.stdout, result.stderr)
+        return result
+
+    def alone(self, *words: str) -> tuple[int, str, str]:
+        """Status, stdout and stderr of a process of its own."""
         with self.start(*words) as process:
             stdout, stderr = process.communicate(timeout=_SECONDS)
-        assert process.returncode == status, (stdout, stderr)
-        return subprocess.CompletedProcess(words, process.returncode, stdout, stderr)
+        return process.returncode, stdout, stderr
 
     def documents(self, *words: str, status: int = 0) -> list[dict[str, Any]]:
         printed = self.run(*words, "--format", "json", status=status).stdout
@@ -80,8 +90,12 @@ class Command:
 
 
 @pytest.fixture
-def command(own_stage: Stage) -> Command:
-    return Command(own_stage)
+def command(own_stage: Stage) -> Iterator[Command]:
+    level = logging.getLogger().level
+    yield Command(own_stage)
+    # What the command sets for its own process.
+    logging.getLogger().setLevel(level)
+    structlog.reset_defaults()
 
 
 def followers(stage: Stage) -> list[str]:
@@ -93,10 +107,13 @@ def followers(stage: Stage) -> list[str]:
 def test_a_deploy_is_followed_to_its_outcome(own_stage: Stage, command: Command) -> None:
     web = own_stage.fresh()
 
-    told = command.document(
-        "deploy", web.repository, "--service", web.service, "--port", "80", "--follow"
+    status, stdout, stderr = command.alone(
+        *("deploy", web.repository, "--service", web.service, "--port", "80"),
+        *("--follow", "--format", "json"),
     )
 
+    assert (status, stderr) == (0, "")
+    told = json.loads(stdout)
     assert told["type"] == "dev.transship.deployed.v1"
     assert told["data"]["service"] == web.service
     assert own_stage.service(web).template.containers[0].ports[0].container_port == 80
@@ -108,10 +125,10 @@ def test_a_pipe_gets_the_id_of_the_message_and_nothing_else(
 ) -> None:
     web = own_stage.fresh()
 
-    done = command.run("deploy", web.repository, "--service", web.service)
+    status, stdout, stderr = command.alone("deploy", web.repository, "--service", web.service)
 
-    assert own_stage.outcome(done.stdout.strip())["type"] == "deployed"
-    assert done.stderr == ""
+    assert own_stage.outcome(stdout.strip())["type"] == "deployed"
+    assert (status, stderr) == (0, "")
 
 
 def test_what_is_rejected_ends_with_status_1_and_says_why(command: Command) -> None:
