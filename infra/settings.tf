@@ -24,14 +24,11 @@ locals {
     TRANSSHIP_PAUSED             = tostring(var.automatic.paused)
     # Cloud Run runs no other. https://docs.cloud.google.com/run/docs/container-contract#languages
     TRANSSHIP_PLATFORM = "linux/amd64"
-    TRANSSHIP_POLICY = jsonencode({
-      adopt            = var.policy.adopt
-      caps             = var.policy.caps
-      images           = var.policy.images
-      public           = var.policy.public
+    # The variable's fields are those of the document; who and where are not its to say.
+    TRANSSHIP_POLICY = jsonencode(merge(var.policy, {
       runtime_accounts = sort(concat([for a in google_service_account.runtime : a.email], flatten([for t in local.targets : t.runtime_accounts])))
       targets          = flatten([for project in sort(keys(local.targets)) : [for region in local.targets[project].regions : { project = project, region = region }]])
-    })
+    }))
     TRANSSHIP_PRIVATE_HOSTS   = join(",", var.private_hosts)
     TRANSSHIP_PROGRESS_TOPIC  = google_pubsub_topic.topic["progress"].id
     TRANSSHIP_PROJECT         = var.project

@@ -128,21 +128,35 @@ variable "mirrors" {
 variable "policy" {
   description = <<-EOT
     What a request may ask for; everything else is rejected.
-    `images` are globs over canonical references; `adopt` and `public` are globs over a service's name or its full one, `projects/PROJECT/locations/REGION/services/SERVICE`.
+    `images` are globs over canonical references.
+    `adopt`, `breakglass` and `public` are globs over a service's name or its full one, `projects/PROJECT/locations/REGION/services/SERVICE`; `breakglass` lets binary authorization be passed by.
+    `secrets` and `networks` (subnets and connectors too) are globs over names in the service's own project or over resource names, `network_tags` over tags.
+    `volumes` are globs over buckets, `PROJECT:REGION:NAME` and `SERVER:/PATH`.
     `caps` are the most that a service may take.
+    A policy gives no role: what a service's account and Cloud Run's agent need is in docs/security.md.
   EOT
   type = object({
-    adopt = optional(list(string), [])
+    adopt      = optional(list(string), [])
+    breakglass = optional(list(string), [])
     caps = optional(object({
       concurrency   = optional(number, 1000)
       cpu           = optional(string, "2")
+      gpu           = optional(number, 0)
       max_instances = optional(number, 10)
       memory        = optional(string, "4Gi")
       min_instances = optional(number, 1)
       timeout       = optional(string, "3600s")
     }), {})
-    images = optional(list(string), ["docker.io/**"])
-    public = optional(list(string), [])
+    images       = optional(list(string), ["docker.io/**"])
+    network_tags = optional(list(string), [])
+    networks     = optional(list(string), [])
+    public       = optional(list(string), [])
+    secrets      = optional(list(string), [])
+    volumes = optional(object({
+      buckets            = optional(list(string), [])
+      cloudsql_instances = optional(list(string), [])
+      nfs                = optional(list(string), [])
+    }), {})
   })
   default  = {}
   nullable = false

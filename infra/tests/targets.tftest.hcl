@@ -82,6 +82,44 @@ run "shared" {
   }
 }
 
+run "the_policy_reaches_the_functions_whole" {
+  variables {
+    policy = {
+      breakglass   = ["demo-*"]
+      caps         = { gpu = 1 }
+      network_tags = ["web"]
+      networks     = ["default"]
+      secrets      = ["web-*"]
+      volumes      = { buckets = ["assets"], nfs = ["10.0.0.2:/share"] }
+    }
+  }
+
+  assert {
+    condition = jsondecode(google_cloudfunctions2_function.function["deploy_image"].service_config[0].environment_variables["TRANSSHIP_POLICY"]) == jsondecode(jsonencode({
+      adopt      = []
+      breakglass = ["demo-*"]
+      caps = {
+        concurrency   = 1000
+        cpu           = "2"
+        gpu           = 1
+        max_instances = 10
+        memory        = "4Gi"
+        min_instances = 1
+        timeout       = "3600s"
+      }
+      images           = ["docker.io/**"]
+      network_tags     = ["web"]
+      networks         = ["default"]
+      public           = []
+      runtime_accounts = [for a in google_service_account.runtime : a.email]
+      secrets          = ["web-*"]
+      targets          = [{ project = "sample-project", region = "asia-northeast1" }]
+      volumes          = { buckets = ["assets"], cloudsql_instances = [], nfs = ["10.0.0.2:/share"] }
+    }))
+    error_message = "The functions have another policy than the variable."
+  }
+}
+
 run "the_virtual_repository_has_the_mirrors_of_its_location" {
   variables {
     mirrors = {

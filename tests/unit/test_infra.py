@@ -8,12 +8,14 @@ import re
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from tools.terraform import readme, roles, rules
 from tools.terraform.configuration import Configuration, Declared
 from transship.config import Config
 from transship.model.policy import PART_LABEL
+from transship.model.policy_document import PolicyDocument
 
 ROOT = Path(__file__).parents[2]
 INFRA = ROOT / "infra"
@@ -154,10 +156,12 @@ WRITTEN = {
     "TRANSSHIP_PAUSED": "false",
     "TRANSSHIP_PLATFORM": "linux/amd64",
     "TRANSSHIP_POLICY": (
-        '{"adopt":[],"caps":{"concurrency":1000,"cpu":"2","max_instances":10,"memory":"4Gi",'
-        '"min_instances":1,"timeout":"3600s"},"images":["docker.io/**"],"public":[],'
+        '{"adopt":[],"breakglass":[],"caps":{"concurrency":1000,"cpu":"2","gpu":0,'
+        '"max_instances":10,"memory":"4Gi","min_instances":1,"timeout":"3600s"},'
+        '"images":["docker.io/**"],"network_tags":[],"networks":[],"public":[],'
         '"runtime_accounts":["transship-runtime@sample-project.iam.gserviceaccount.com"],'
-        '"targets":[{"project":"sample-project","region":"asia-northeast1"}]}'
+        '"secrets":[],"targets":[{"project":"sample-project","region":"asia-northeast1"}],'
+        '"volumes":{"buckets":[],"cloudsql_instances":[],"nfs":[]}}'
     ),
     "TRANSSHIP_PROGRESS_TOPIC": "projects/sample-project/topics/transship-progress",
     "TRANSSHIP_PROJECT": "sample-project",
@@ -197,6 +201,39 @@ def test_the_code_reads_the_variables_that_terraform_gives_and_no_others(
         if name.startswith("TRANSSHIP_") and not name.startswith("TRANSSHIP_LOCAL_")
     }
     assert {variable for f in functions.values() for variable in given(f)} == read
+
+
+def defaults(type_: ast.expr) -> Any:
+    """What an ``object({name = optional(type, default)})`` is where nothing is said.
+
+    >>> defaults(_expression("${object({cpu = optional(string, '2')})}"))
+    {'cpu': '2'}
+    """
+    assert isinstance(type_, ast.Call), ast.unparse(type_)
+    inner = type_.args[0]
+    if isinstance(inner, ast.Dict):
+        named = zip(inner.keys, inner.values, strict=True)
+        return {ast.literal_eval(key): defaults(value) for key, value in named if key}
+    is_object = isinstance(inner, ast.Call) and ast.unparse(inner.func) == "object"
+    return defaults(inner) if is_object else ast.literal_eval(type_.args[1])
+
+
+def _expression(text: str) -> ast.expr:
+    """Terraform's type constraint, which is Python's expression but for the equals signs."""
+    text = re.sub(r"(\w+) = ", r'"\1": ', text.removeprefix("${").removesuffix("}"))
+    return ast.parse(text, mode="eval").body
+
+
+def test_the_policy_has_the_fields_and_defaults_that_the_code_has(infra: Configuration) -> None:
+    (policy,) = (v for v in infra.variables() if v.name == "policy")
+    document = msgspec.json.decode(msgspec.json.encode(PolicyDocument()))
+
+    # Who and where are said by other variables (settings.tf).
+    written = infra.local_values()["settings"]["TRANSSHIP_POLICY"]
+    said_elsewhere = re.findall(r"(\w+) = (?:sort|flatten)\(", written)
+    assert said_elsewhere == ["runtime_accounts", "targets"]
+    assert document.pop("runtime_accounts") == []
+    assert defaults(_expression(policy.body["type"])) == document
 
 
 def test_the_functions_carry_the_label_that_keeps_deploys_away(infra: Configuration) -> None:
