@@ -397,6 +397,20 @@ def test_a_replay_that_comes_twice_changes_nothing_the_second_time(
     assert own_stage.writes(web) == ["CreateService"]
 
 
+def test_what_is_too_long_for_a_record_is_replayed_whole_from_its_copy(
+    own_stage: Stage, command: Command
+) -> None:
+    web = own_stage.fresh()
+    variables = {f"NAME_{number}": "x" * 1000 for number in range(80)}
+    letter = given_up(own_stage, web.message(env_vars=variables))
+    assert "text" not in command.document("dead-letters", "show", letter)
+
+    command.run("dead-letters", "replay", letter)
+
+    assert own_stage.outcome(letter)["type"] == "deployed"
+    assert len(own_stage.service(web).template.containers[0].env) == len(variables)
+
+
 def test_a_copy_that_somebody_else_holds_is_not_replayed(
     own_stage: Stage, command: Command
 ) -> None:

@@ -1,7 +1,8 @@
 """`transship dead-letters`: what was given up, and what is to become of it."""
 
 import getpass
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
@@ -10,6 +11,9 @@ from transship.burials import DAYS, Burial, burials, leased
 from transship.cli.ending import Ended
 from transship.cli.tools import Tools, own_verb
 from transship.model.dead_letter import DeadLetter, Judged, Verdict
+
+if TYPE_CHECKING:
+    from transship.clients.subscriptions import Received
 
 _LIMIT = 1000
 _SHORT = 60
@@ -84,12 +88,10 @@ def replay(tools: Tools, ids: tuple[str, ...], *, topic: str | None, again: bool
     topics = {id_: topic or _origin(tools, letter) for id_, letter in letters.items()}
     subscriptions, retained = tools.clients.subscriptions, _retained(tools)
     with leased(subscriptions, retained, set(letters)) as copies:
-        _check_copies(letters, {id_: copies[id_].data for id_ in copies}, again=again)
-        for id_, letter in letters.items():
-            data = copies[id_].data if id_ in copies else letter.data
-            if data is None:
-                raise Ended(f"{id_} is longer than its record, and its retained copy is gone")
-            event = tools.publish(topics[id_], data, letter.again())
+        if not again:
+            _check_held(letters.keys() - copies.keys())
+        for id_, data, attributes in _messages(letters, copies):
+            event = tools.publish(topics[id_], data, attributes)
             # The verdict before the copy goes: a crash in between leaves a copy that can be
             # replayed once more, and a replay that comes twice changes nothing.
             _judge(tools, id_, Verdict.REPLAYED)
@@ -111,7 +113,7 @@ def discard(tools: Tools, ids: tuple[str, ...], *, yes: bool) -> None:
         click.confirm(f"Let go of {len(letters)}?", abort=True, err=True)
     subscriptions, retained = tools.clients.subscriptions, _retained(tools)
     with leased(subscriptions, retained, set(letters)) as copies:
-        _check_copies(letters, {id_: copies[id_].data for id_ in copies}, again=False)
+        _check_held(letters.keys() - copies.keys())
         for id_ in letters:
             _judge(tools, id_, Verdict.DISCARDED)
             subscriptions.acknowledge(retained, [copies[id_]])
@@ -142,10 +144,24 @@ def _unsettled(tools: Tools, id_: str, *, again: bool) -> Burial:
     return burial
 
 
-def _check_copies(letters: dict[str, DeadLetter], copies: dict[str, bytes], *, again: bool) -> None:
+def _messages(
+    letters: Mapping[str, DeadLetter], copies: "Mapping[str, Received]"
+) -> list[tuple[str, bytes, dict[str, str]]]:
+    """Id, data and attributes of each: the copy's, which are whole, else the record's."""
+    messages = []
+    for id_, letter in letters.items():
+        whole = letter
+        if copy := copies.get(id_):
+            whole = DeadLetter.of(id_, copy.data, copy.attributes, letter.published_at)
+        if whole.data is None:
+            raise Ended(f"{id_} is longer than its record, and its retained copy is gone")
+        messages.append((id_, whole.data, whole.again()))
+    return messages
+
+
+def _check_held(missing: set[str]) -> None:
     """All or none: nothing is published before every copy is ours."""
-    missing = letters.keys() - copies.keys()
-    if missing and not again:
+    if missing:
         raise Ended(
             f"the retained copy of {', '.join(sorted(missing))} cannot be had: somebody else holds"
             " it for the moment, or it is settled. Nothing was done; try again in a minute, or"

@@ -100,7 +100,7 @@ class DeadLetter:
             "size": self.size,
             "sha256": self.sha256,
             **_bounded(self.attributes),
-            **_written(self.data or b""),
+            **({} if self.data is None else _written(self.data)),
         }
 
     @classmethod
