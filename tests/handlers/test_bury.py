@@ -3,12 +3,15 @@
 import base64
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from tests.fixtures.functions import Cloud, Function, running
+from handlers.payloads import delivery_of
+from tests.fixtures.functions import Cloud, Function, push_body, running
 
+NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 SOURCE = {
     "CloudPubSubDeadLetterSourceDeliveryCount": "5",
     "CloudPubSubDeadLetterSourceSubscription": "transship-deploy-push",
@@ -97,3 +100,24 @@ def test_a_verdict_that_is_none_settles_as_rejected(burier: Function, cloud: Clo
     (event,) = cloud.outcomes()
     assert event["type"] == "dev.transship.rejected.v1"
     assert event["data"]["error"] == "InvalidEvent"
+
+
+@pytest.mark.parametrize(
+    ("first", "published"),
+    [
+        ("2026-11-01T06:00:00+00:00", datetime(2026, 11, 1, 6, tzinfo=UTC)),
+        ("2026-11-30T06:00:00+00:00", NOON),
+        ("yesterday", NOON),
+    ],
+    ids=["earlier", "later", "no time"],
+)
+def test_a_replay_is_its_dead_letters_event_at_its_first_time(
+    first: str, published: datetime
+) -> None:
+    attributes = {"replay_of": "41", "first_published": first}
+    body = push_body(b"{}", message_id="42", published=NOON, attributes=attributes)
+
+    delivery = delivery_of({}, json.dumps(body).encode(), now=NOON)
+
+    assert (delivery.event_id, delivery.message_id) == ("41", "42")
+    assert delivery.published_at == published
