@@ -77,7 +77,8 @@ def send_and_tell(
         tools,
         lambda: tools.publish(topic, data, attributes),
         matching=hearing.of_service(service.service),
-        service=service,
+        # What steers leaves no trace of its event there.
+        service=service if attributes["kind"] == "deploy" else None,
         within=within,
     )
     conclude(tools, heard)
@@ -99,7 +100,10 @@ def publish_and_hear(
     service: ServiceName | None,
     within: float,
 ) -> hearing.Heard:
-    """Raises Ended at the deadline; the message is published all the same."""
+    """*service* is the one that a deploy is of, and tells of it; None for other messages.
+
+    Raises Ended at the deadline; the message is published all the same.
+    """
     subscriptions, project = tools.clients.subscriptions, tools.config.project
     deadline = Deadline.after(within)
     with ExitStack() as held:
@@ -110,7 +114,7 @@ def publish_and_hear(
             )
         except AccessDenied as error:
             if service is None:
-                raise
+                raise AccessDenied(f"{error}; or give --no-follow, and do not wait") from error
             tools.output.warn(f"{error}. Without that, the service itself is looked at.")
             subscription = ""
         if service and subscription and (topic := _progress(tools)):

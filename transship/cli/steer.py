@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 import msgspec
-from msgspec.inspect import StructType, type_info
+from msgspec.inspect import Metadata, StructType, type_info
 
 from transship.cli import flags
 from transship.cli.deploy import followed, follows, send_and_tell
@@ -65,7 +65,7 @@ def _command(kind: str, struct: type[Steering]) -> click.Command:
     run = _run(kind)
     for field in reversed(own):
         if not field.required:
-            about = _ABOUT.get(field.name, "")
+            about = _ABOUT.get(field.name) or _described(field)
             run = click.option(f"--{field.name.replace('_', '-')}", help=about)(run)
     run = click.option("--why", help="The reason, kept with the request for others to read.")(run)
     run = click.option("--by", help="Who asks, kept as well.  [default: your login name]")(run)
@@ -75,6 +75,12 @@ def _command(kind: str, struct: type[Steering]) -> click.Command:
     run = click.argument("service")(run)
     about = _HELP.get(kind) or (struct.__doc__ or "").strip()
     return click.command(kind, help=about, short_help=_SHORT.get(kind))(run)
+
+
+def _described(field: msgspec.inspect.Field) -> str:
+    if not isinstance(field.type, Metadata):
+        return ""
+    return str((field.type.extra_json_schema or {}).get("description", ""))
 
 
 def _run(kind: str) -> Any:
