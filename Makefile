@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: install check test stack demo bench audit lock clean
+.PHONY: install check test live stack demo bench audit lock clean
 
 install: $(INSTALLED)
 	@sh tools/packages.sh
@@ -27,6 +27,10 @@ check: install
 
 test: install
 	$(BIN)/python -m pytest $(ARGS)
+
+# Experiments in a real project, which is named and asked about: docs/live.md.
+live: install
+	@$(BIN)/python -m tests.live --project=$(PROJECT) --region=$(REGION) $(ARGS)
 
 # The local cloud, until Ctrl-C.
 stack: install

@@ -83,7 +83,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Experiment:
-    """*questions* by id; *consent* says what has to be agreed to by name."""
+    """*questions* by id; *consent* says what has to be agreed to by name.
+
+    One that is *alone* would get into the way of others in the same project.
+    """
 
     name: str
     bundle: str
@@ -92,6 +95,7 @@ class Experiment:
     cost: Cost
     steps: tuple[Step, ...]
     consent: str = ""
+    alone: bool = False
 
 
 def tiny(seed: int) -> Image:

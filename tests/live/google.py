@@ -16,6 +16,10 @@ from transship.clients.google_token import default_token
 from transship.errors import AccessDenied
 
 OPERATION_SECONDS = 900.0
+GRANT_SECONDS = 240.0
+_GRANT_PAUSE = 20.0
+# Artifact Registry says 400 for credentials that it cannot read; 0 is an operation that failed.
+_UNGRANTED = frozenset({0, 400, 403})
 _PAUSES = (1.0, 15.0)
 
 
@@ -52,6 +56,20 @@ class Google:
             raise ApiRefused(f"{method} {url}", answer)
         document = answer.json()
         return self.finished(url, document) if _is_operation(document) else document
+
+    def done_soon(self, method: str, url: str, body: Any = None) -> Any:
+        """As `done`; what was granted a moment ago is not everywhere yet, and is tried again.
+
+        https://cloud.google.com/iam/docs/access-change-propagation
+        """
+        deadline = time.monotonic() + GRANT_SECONDS
+        while True:
+            try:
+                return self.done(method, url, body)
+            except ApiRefused as refused:
+                if refused.answer.status not in _UNGRANTED or time.monotonic() > deadline:
+                    raise
+            time.sleep(_GRANT_PAUSE * random.uniform(0.8, 1.2))  # noqa: S311 — jitter
 
     def finished(self, url: str, operation: Any) -> Any:
         """The response of an operation that a call to *url* began."""

@@ -6,7 +6,7 @@ What is to be taken back is remembered before it is made (tests/live/undo.py).
 
 import base64
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -37,6 +37,7 @@ class ProjectGround:
 
     cloud: Cloud
     member: str
+    _found: dict[str, Mirror] = field(default_factory=dict)
 
     def prepare(self) -> None:
         """The APIs, which stay enabled."""
@@ -67,8 +68,8 @@ class ProjectGround:
         made = self._repository(f"told-{short}", "REMOTE_REPOSITORY", remoteRepositoryConfig=config)
         return made, service
 
-    def listener(self) -> ToldService:
-        return told_service(self.cloud, self.entries, "listener")
+    def listener(self, short: str) -> ToldService:
+        return told_service(self.cloud, self.entries, f"hear-{short}")
 
     def reader(self) -> Mirror:
         mirror = self.mirror()
@@ -134,6 +135,8 @@ class ProjectGround:
 
     def _log(self) -> None:
         """Audit logs of data, and platform logs, of Artifact Registry: both are off by default."""
+        if self._found:
+            return
         undo.log_data_access(self.cloud)
         url = f"{_AR}/{self.cloud.location}/projectConfig"
         before = self.cloud.google.ask("GET", url)
@@ -145,19 +148,23 @@ class ProjectGround:
             self.cloud.google.done("PATCH", masked, {"platformLogsConfig": wanted})
 
     def _repository(self, short: str, mode: str, **config: Any) -> Mirror:
+        if short in self._found:
+            return self._found[short]
         cloud = self.cloud
         parent = f"{cloud.location}/repositories/{cloud.run}-{short}"
         if not self._exists(f"{_AR}/{parent}"):
             cloud.delete_later(f"{_AR}/{parent}")
             url = f"{_AR}/{cloud.location}/repositories?repositoryId={cloud.run}-{short}"
-            cloud.google.done("POST", url, {"format": "DOCKER", "mode": mode, **config})
+            body = {"format": "DOCKER", "mode": mode, **config}
+            cloud.google.done_soon("POST", url, body)
         registry = Registry(
             http=cloud.http,
             host=f"{cloud.region}-docker.pkg.dev",
             prefix=f"{cloud.project.replace(':', '/')}/{cloud.run}-{short}/",
             bearer=cloud.google.token,
         )
-        return Mirror(registry=registry, parent=parent)
+        self._found[short] = Mirror(registry=registry, parent=parent)
+        return self._found[short]
 
     def _credentials(self) -> dict[str, Any]:
         """Docker Hub's, in a secret that Artifact Registry's agent may read."""

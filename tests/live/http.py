@@ -39,8 +39,15 @@ class Answer:
         return self.body[:2000].decode(errors="replace")
 
 
+class NotHere(Exception):
+    """Stand-ins are spoken to, and there is none of this host: it must not be asked itself."""
+
+
 class Http:
-    """*hosts* maps production names to local addresses: where the stand-ins are."""
+    """*hosts* maps production names to local addresses: where the stand-ins are.
+
+    With any, no other host is asked.
+    """
 
     def __init__(self, calls: Calls, *, hosts: Mapping[str, str] | None = None) -> None:
         self.calls = calls
@@ -56,6 +63,8 @@ class Http:
     ) -> Answer:
         wanted = urlsplit(url)
         here = self._hosts.get(wanted.netloc)
+        if self._hosts and here is None:
+            raise NotHere(wanted.netloc)
         at = (
             url if here is None else here.rstrip("/") + url.removeprefix(f"https://{wanted.netloc}")
         )

@@ -42,6 +42,8 @@ class State:
     run: str
     project: str
     region: str
+    other_region: str
+    probe: str
     names: list[str]
     undo: list[dict[str, Any]] = field(default_factory=list)
     progress: dict[str, Progress] = field(default_factory=dict)

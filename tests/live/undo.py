@@ -1,20 +1,27 @@
 """What a run has changed, taken back: each entry is safe to take back twice.
 
 Kinds: ``delete`` a resource, ``patch`` a setting to what it was, ``audit`` logs of data switched
-off again, and a ``binding`` of the project taken out.
+off again, a ``binding`` of the project taken out, and what ``terraform`` made destroyed.
 """
 
+import subprocess
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
-from tests.live.google import ApiRefused, Google
+import urllib3
+
+from tests.live.google import ApiRefused, Google, NotFinished
+from tests.live.run import State
 from tests.live.world import Cloud
 
 _MANAGER = "https://cloudresourcemanager.googleapis.com/v3"
+_IAM = "https://iam.googleapis.com/"
 _AUDITED = "artifactregistry.googleapis.com"
 _LOG_TYPES = ("ADMIN_READ", "DATA_READ", "DATA_WRITE")
 # Somebody else may write the same policy: its etag says so, and it is read again.
 _ATTEMPTS = 5
+_TERRAFORM = 1800
 
 Policy = dict[str, Any]
 
@@ -34,6 +41,8 @@ def take_back(google: Google, project: str, entry: Mapping[str, Any]) -> None:
             _change_policy(google, project, lambda policy: _set_audit(policy, entry["before"]))
         elif entry["kind"] == "binding":
             _change_policy(google, project, lambda policy: _unbind(policy, entry["binding"]))
+        elif entry["kind"] == "terraform":
+            _destroy(Path(entry["folder"]), entry["variables"])
         else:
             raise StillThere(f"{entry}: nobody knows how to take this back")
     except ApiRefused as refused:
@@ -49,6 +58,35 @@ def _delete(google: Google, url: str) -> None:
     document = answer.json()
     if "/operations/" in str(document.get("name", "")):
         google.finished(url, document)
+
+
+def _destroy(folder: Path, variables: Mapping[str, str]) -> None:
+    if not (folder / "terraform.tfstate").exists():
+        return
+    command = ["terraform", "destroy", "-auto-approve", "-input=false", "-no-color"]
+    command += [f"-var={key}={value}" for key, value in variables.items()]
+    done = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, timeout=_TERRAFORM, check=False
+    )
+    if done.returncode:
+        raise StillThere(f"terraform destroy in {folder}: {done.stderr[-2000:]}")
+
+
+def sweep(google: Google, state: State, say: Callable[[str], None]) -> bool:
+    """Take everything back, the newest first; what is still there is kept in the state.
+
+    Twice, since some things can only go after others that were made later than they.
+    """
+    for _ in range(2):
+        for entry in reversed(list(state.undo)):
+            try:
+                take_back(google, state.project, entry)
+            except (StillThere, NotFinished, OSError, urllib3.exceptions.HTTPError) as problem:
+                say(f"still there: {problem}")
+            else:
+                state.undo.remove(entry)
+                state.save()
+    return not state.undo
 
 
 def log_data_access(cloud: Cloud) -> None:
@@ -76,8 +114,9 @@ def bind_project(cloud: Cloud, binding: Mapping[str, Any]) -> None:
 
 def bind(google: Google, url: str, role: str, member: str) -> None:
     """A role on one resource; it goes with the resource."""
-    reads = "GET" if "artifactregistry" in url or "secretmanager" in url else "POST"
-    policy = google.done(reads, f"{url}:getIamPolicy", None if reads == "GET" else {})
+    # Of the APIs that are called here, IAM's alone reads a policy by POST.
+    reads = "POST" if url.startswith(_IAM) else "GET"
+    policy = google.done(reads, f"{url}:getIamPolicy", {} if reads == "POST" else None)
     bindings = policy.setdefault("bindings", [])
     if any(each["role"] == role and member in each["members"] for each in bindings):
         return

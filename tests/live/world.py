@@ -36,7 +36,13 @@ class Mirror:
 
 
 class Upstream(Protocol):
-    """A registry that does as it is told, and says what it was asked."""
+    """A registry that does as it is told, and says what it was asked.
+
+    *name* is that of its service on Cloud Run.
+    """
+
+    @property
+    def name(self) -> str: ...
 
     def serve(self, tags: Mapping[str, Image], *, status: int = 200) -> None:
         """Answer with *tags* from now on, or with *status* to everything."""
@@ -58,11 +64,17 @@ class Ground(Protocol):
     def controlled(self, short: str) -> tuple[Mirror, Upstream]:
         """A remote repository of an upstream that does as it is told; *short* as for `mirror`."""
 
-    def listener(self) -> "Listener":
-        """A service that notes what is sent to it."""
+    def listener(self, short: str) -> "Listener":
+        """A service that notes what is sent to it; *short* as for `mirror`."""
 
     def reader(self) -> Mirror:
         """The mirror, as an account that has roles/artifactregistry.reader on it and no more."""
+
+    def account(self, short: str) -> str:
+        """The e-mail of a service account without a role, as which we may act."""
+
+    def token_of(self, email: str) -> str:
+        """An access token of an account that was made here."""
 
     def messages(self) -> list[Any]:
         """What has come to the topic `gcr` since the last time, acknowledged."""
@@ -74,8 +86,11 @@ class Ground(Protocol):
 class Listener(Protocol):
     """A service on Cloud Run: *name* is its full one."""
 
-    name: str
-    url: str
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def url(self) -> str: ...
 
     def heard(self, since: datetime) -> list[dict[str, Any]]:
         """Each request: its time, method, path and headers; the last minutes may be missing."""
