@@ -1,5 +1,6 @@
 """A sweep that ends in the middle, comes twice, or finds more than it may ask for."""
 
+import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -94,6 +95,21 @@ def test_ticks_that_an_outage_of_cloud_run_held_up_are_not_made_up_for(followed:
     reasons = [outcome.reason for outcome in followed.outcomes[ended:]]
     assert reasons.count("superseded") >= 1
     assert followed.bus.dead == []
+
+
+def test_a_shard_that_comes_too_late_is_made_up_for_by_the_next_tick(followed: World) -> None:
+    """Its tags rest: most would have to wait for their turn, up to an hour."""
+    followed.clock.advance(timedelta(days=2).total_seconds())
+    shard = {"kind": "shard", "tags": [f"docker.io/{repository}:latest" for repository in TAGS]}
+    followed.bus.publish(names.WARM, json.dumps(shard).encode(), {})
+    followed.clock.advance(timedelta(minutes=11).total_seconds())
+    seen = len(followed.hub.requests)
+    followed.settle()
+    assert followed.heads(seen) == []
+
+    followed.sweep()
+
+    assert len(followed.heads(seen)) == len(TAGS)
 
 
 # Kept warm

@@ -114,9 +114,10 @@ def test_it_is_recorded_once_and_not_found_again(followed: World, steps: list[Im
     )
 
     assert followed.writes()["UpdateService"] == learnt
-    seen = len(followed.hub.requests)
+    seen, deployed = len(followed.hub.requests), len(followed.said("Deployed"))
     followed.run.journal.forget_calls()
     followed.sweep()
+    assert len(followed.said("Deployed")) == deployed, "nothing was asked for"
     assert len(followed.heads(seen)) == 1
     assert followed.pulls(seen) == []
     assert followed.writes() == {}
@@ -184,9 +185,11 @@ def test_a_service_of_others_that_runs_the_image_is_left_as_it_is(
     world.sweep()
     assert world.revisions("app") == 1
 
-    world.run.journal.forget_calls()
+    told = len(world.outcomes)
     world.sweep()
-    assert world.writes() == {}, "what it runs was recorded, and is not found again"
+    assert {type(outcome).__name__ for outcome in world.outcomes[told:]} == {"Swept"}, (
+        "what it runs was recorded, and is not found again"
+    )
 
     world.push(REPOSITORY, index(ours(2), theirs(2)))
     world.sweep()

@@ -10,6 +10,7 @@ from google.cloud import run_v2
 from grpc import StatusCode
 
 from local import world as names
+from local.images import AMD64, ARM64, index
 from local.run.behaviour import Fault
 from tests.simulation.world import World, sample
 from transship.model.reason import Reason
@@ -282,6 +283,12 @@ def test_a_digest_that_failed_is_not_tried_again_until_the_tag_moves_on(followed
         followed.sweep()
     assert followed.revisions("app") == 2
     assert followed.note("app", "why") in {"failed_before", "quarantined"}
+
+    # Another index around the same child is no other image.
+    followed.push(REPOSITORY, index(TWO.child(AMD64), THREE.child(ARM64)))
+    for _ in range(3):
+        followed.sweep()
+    assert followed.revisions("app") == 2
 
     followed.push(REPOSITORY, THREE)
     followed.sweep()

@@ -85,6 +85,8 @@ def test_a_source_that_named_a_time_is_not_asked_before_it(silent: World) -> Non
     world.hub.faults.clear()
     world.live(HOUR + timedelta(minutes=10))
     assert {seen.status for seen in world.heads(asked)} == {200}
+    # All of them at once, although the turn of most would be later in the hour.
+    assert len({seen.path for seen in world.heads(asked)}) == len(TAGS)
 
 
 def test_an_upstream_that_is_down_holds_up_its_own_tags_only(world: World) -> None:
