@@ -164,9 +164,62 @@ locals {
         "TRANSSHIP_REGION",
       ]
     }
+
+    console = {
+      purpose         = "The page on which people see the fleet and steer it"
+      account         = "console"
+      concurrency     = 16
+      instances       = 2
+      timeout_seconds = 60
+      public          = true
+      subscribes      = []
+      # A dead letter is replayed to the topic that it was on.
+      publishes = ["dead-letter", "deploy", "hints", "notices", "outcomes", "redeploy", "rollouts", "warm"]
+      secrets   = ["TRANSSHIP_CONSOLE_KEYS", "TRANSSHIP_UPSTREAM_CREDENTIALS"]
+      environment = [
+        "TRANSSHIP_CONSOLE_AUDIENCE",
+        "TRANSSHIP_CONSOLE_AUTH",
+        "TRANSSHIP_CONSOLE_OPERATORS",
+        "TRANSSHIP_CONSOLE_VIEWERS",
+        "TRANSSHIP_DEAD_LETTER_TOPIC",
+        "TRANSSHIP_DEPLOYS_PER_HOUR",
+        "TRANSSHIP_DEPLOY_TOPIC",
+        "TRANSSHIP_MAX_IMAGE_BYTES",
+        "TRANSSHIP_MIRRORS",
+        "TRANSSHIP_PAUSED",
+        "TRANSSHIP_PLATFORM",
+        "TRANSSHIP_POLICY",
+        "TRANSSHIP_PRIVATE_HOSTS",
+        "TRANSSHIP_PROJECT",
+        "TRANSSHIP_QUOTA_FLOOR",
+        "TRANSSHIP_REGION",
+        "TRANSSHIP_REGISTRY_HOSTS",
+        "TRANSSHIP_UPSTREAM_RATE",
+      ]
+    }
+
+    notify = {
+      purpose         = "Tells outcomes to Slack and to webhooks"
+      account         = "notify"
+      concurrency     = 8
+      instances       = 2
+      timeout_seconds = 30
+      public          = false
+      subscribes      = ["notices", "outcomes"]
+      publishes       = ["notices"]
+      secrets         = ["TRANSSHIP_NOTIFY"]
+      environment = [
+        "TRANSSHIP_MIRRORS",
+        "TRANSSHIP_NOTICES_TOPIC",
+        "TRANSSHIP_PROJECT",
+        "TRANSSHIP_REGION",
+      ]
+    }
   }
 
   left_out = concat(
+    var.console == null ? ["console"] : [],
+    var.notify_secret == null ? ["notify"] : [],
     var.webhook_secret == null ? ["docker_hub_webhook"] : [],
     var.hints == "eventarc" ? [] : ["forward_hints"],
   )

@@ -3,6 +3,14 @@ output "accounts" {
   value       = { for name, function in local.functions : name => google_service_account.function[function.account].email }
 }
 
+output "console" {
+  description = "How to reach the page; null without one."
+  value = var.console == null ? null : local.people.auth == "iap" ? join("\n", [
+    "gcloud beta run services update transship-console --iap --project=${var.project} --region=${var.region}",
+    google_cloudfunctions2_function.function["console"].service_config[0].uri,
+  ]) : "gcloud run services proxy transship-console --project=${var.project} --region=${var.region}"
+}
+
 output "dead_letters" {
   description = "The command that shows what was given up."
   value       = "gcloud pubsub subscriptions pull ${google_pubsub_subscription.dead_letter.name} --project=${var.project} --limit=10"

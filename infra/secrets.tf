@@ -3,6 +3,8 @@
 locals {
   secrets = {
     for variable, secret in {
+      TRANSSHIP_CONSOLE_KEYS         = var.console == null ? null : var.console.keys_secret
+      TRANSSHIP_NOTIFY               = var.notify_secret
       TRANSSHIP_UPSTREAM_CREDENTIALS = var.upstream.credentials_secret
       TRANSSHIP_WEBHOOK_SECRETS      = var.webhook_secret
     } : variable => secret if secret != null

@@ -3,6 +3,7 @@ locals {
     dead-letter = "Messages that were given up, with the subscription they came from"
     deploy      = "Deploy requests of people and programs"
     hints       = "It is time to look: audit log entries and webhooks"
+    notices     = "Outcomes, each for one destination of notifications"
     outcomes    = "One CloudEvent for each event that was handled"
     progress    = "How far a deploy is, for whoever watches just now; nothing is kept"
     redeploy    = "Deploy requests made by a refresh, and steps of trials"

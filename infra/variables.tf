@@ -36,6 +36,25 @@ variable "automatic" {
   }
 }
 
+variable "console" {
+  description = "The page; none where it is null. `auth` is `iap` (Identity-Aware Proxy stands before it) or `iam` (Cloud Run checks who invokes it). `keys_secret` is a Secret Manager secret of this project with one or two random secrets, separated by a comma, that sign its forms. `operators` may steer, `viewers` may look: e-mail addresses, and domains as `@example.com`."
+  type = object({
+    auth        = optional(string, "iap")
+    keys_secret = string
+    operators   = optional(list(string), [])
+    viewers     = optional(list(string), [])
+  })
+  default = null
+  validation {
+    condition     = try(contains(["iap", "iam"], var.console.auth), var.console == null)
+    error_message = "console.auth is iap or iam."
+  }
+  validation {
+    condition     = alltrue([for person in try(concat(var.console.operators, var.console.viewers), []) : can(regex("^[^@\\s,*]*@[a-z0-9.-]+$", person))])
+    error_message = "console.operators and console.viewers are addresses such as ada@example.com, or domains such as @example.com."
+  }
+}
+
 variable "gcr_topic" {
   description = "The topic `gcr`, to which Artifact Registry publishes pushes: `create` it, use an `existing` one, or `none`. Its name is Google's and there is one in a project."
   type        = string
@@ -123,6 +142,12 @@ variable "mirrors" {
     condition     = length(distinct([for m in var.mirrors : m.upstream])) == length(var.mirrors)
     error_message = "Each upstream has one mirror."
   }
+}
+
+variable "notify_secret" {
+  description = "A Secret Manager secret of this project that says where outcomes are told: docs/notifications.md has its JSON. It makes the function that tells them."
+  type        = string
+  default     = null
 }
 
 variable "policy" {
