@@ -101,9 +101,8 @@ def test_a_tick_that_comes_twice_makes_the_same_shards() -> None:
 def test_what_is_named_or_hot_is_due_and_what_rests_waits_for_its_turn() -> None:
     rested = NOON - timedelta(days=9)
     tags = dict.fromkeys(TAGS, rested)
-    waiting = [
-        tag for tag in TAGS if tag not in due(tags, [], frozenset(), published_at=NOON, tick=TICK)
-    ]
+    resting = due(tags, [], frozenset(), published_at=NOON, tick=TICK)
+    waiting = [tag for tag in TAGS if tag not in resting]
     named, hot = waiting[0], waiting[1]
 
     timely = due(tags, [named], frozenset({hot}), published_at=NOON, tick=TICK)
