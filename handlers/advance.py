@@ -13,15 +13,15 @@ SECONDS = 60.0
 
 def handle(delivery: Delivery, *, fleet: Fleet, send: Send, deadline: Deadline) -> None:
     """Moves nothing itself: each service succeeds, is retried and is given up alone."""
-    for follower in fleet.labelled(ROLLOUT_LABEL, deadline=deadline):
-        if not follower.trial_of:
-            continue
-        name = follower.name
+    # A service is found once for each container that tracks a tag, and has one trial.
+    found = fleet.labelled(ROLLOUT_LABEL, deadline=deadline)
+    trials = {follower.name: follower.trial_of for follower in found if follower.trial_of}
+    for name, event_id in trials.items():
         message = AdvanceRequest(
             service=name.service,
             project=name.project,
             region=name.region,
-            event_id=follower.trial_of,
+            event_id=event_id,
         )
         attributes = {
             "kind": message.kind,

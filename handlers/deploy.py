@@ -11,7 +11,7 @@ from transship.model.policy import Policy, admit
 from transship.model.request import Deploy
 from transship.planning import Planning
 from transship.ports import Parts
-from transship.rollout import is_public, roll_out
+from transship.rollout import is_public, of_container, roll_out
 
 
 def handle(deploy: Deploy, *, policy: Policy, mirrors: Mirrors, parts: Parts) -> Outcome:
@@ -31,7 +31,7 @@ def _handle(deploy: Deploy, *, policy: Policy, mirrors: Mirrors, parts: Parts) -
 
 def _rehearse(deploy: Deploy, planning: Planning, parts: Parts) -> Outcome:
     """What would be done. Nothing is written, and nothing asked of the mirror."""
-    current = parts.services.get(deploy.service)
+    current = of_container(deploy, parts.services.get(deploy.service))
     refuse_foreign(deploy, current)
     if kept := standing(deploy, current):
         return report.unchanged(deploy, kept)

@@ -5,6 +5,7 @@ import stamina
 from handlers.payloads import Delivery
 from transship.config import Config
 from transship.errors import InvalidEvent, InvalidReference, Refused, ServiceConflict
+from transship.model.focus import focus
 from transship.model.marks import Marks
 from transship.model.naming import ServiceName
 from transship.model.outcome import Outcome, Steered
@@ -19,6 +20,7 @@ from transship.model.steering import (
     Steering,
     TrackRequest,
     UntrackRequest,
+    container_of,
     is_overtaken,
     place,
     steer,
@@ -34,7 +36,8 @@ def handle(request: Steering, delivery: Delivery, *, config: Config, services: S
     tracks = _tracks(request, config)
     for attempt in stamina.retry_context(on=ServiceConflict, attempts=_ATTEMPTS, wait_max=2.0):
         with attempt:
-            current = steerable(request, services.get(name), name, config)
+            read = steerable(request, services.get(name), name, config)
+            current = focus(read, container_of(request))
             marks = steer(request, current, tracks=tracks, at=delivery.published_at)
             if marks != Marks():
                 services.annotate(current, marks)

@@ -9,12 +9,13 @@ from dataclasses import replace
 from transship.errors import DeployPending
 from transship.model import report
 from transship.model.candidate import is_undecided, read_trial
+from transship.model.focus import focus_revision, seen_by
 from transship.model.outcome import Outcome
 from transship.model.plan import CreateService, NewRevision, SetPublic, is_applied, standing
 from transship.model.quarantine import bad_revision
 from transship.model.reason import Reason
 from transship.model.request import Deploy
-from transship.model.service import CLIENT, Service, State
+from transship.model.service import CLIENT, Revision, Service, State
 from transship.model.witnessed import began_on_trial, passed, witnessed
 from transship.ports import Access, CloudRun
 from transship.rollout import Landed, set_public, watch
@@ -32,25 +33,21 @@ def conclude(deploy: Deploy, landed: Landed, cloud_run: CloudRun) -> Outcome:
     if landed.kept is not None:
         return _kept(deploy, landed.kept, cloud_run)
     made = any(isinstance(change, CreateService | NewRevision) for change in landed.changes)
-    service = watch(deploy.service, landed, cloud_run)
+    service = seen_by(watch(deploy.service, landed, cloud_run), deploy.container)
     trial = read_trial(service)
     if trial is not None and (trial.event_id == deploy.event_id or not made):
         # Also where another event put on trial what this one asks for.
         decide(deploy.service, trial.event_id, cloud_run)
-        service = watch(deploy.service, replace(landed, seen=None), cloud_run)
+        ended = watch(deploy.service, replace(landed, seen=None), cloud_run)
+        service = seen_by(ended, deploy.container)
     ours = is_applied(deploy, service) and service.client == CLIENT
     if not ours and (
         made or is_applied(deploy, service) or standing(deploy, service) is Reason.SUPERSEDED
     ):
         # Overtaken while we watched: our revision still tells what became of it.
         return _kept(deploy, Reason.SUPERSEDED, cloud_run)
-    if bad := bad_revision(service.annotations, service.latest_created):
-        revision = cloud_run.services.revision(deploy.service, bad.revision)
-        return report.turned_out_bad(deploy, service, bad, revision)
-    if service.condition.state is State.FAILED:
-        # Also where another event made the revision: this one asks for it, and it does not serve.
-        revision = cloud_run.services.revision(deploy.service, service.latest_created)
-        return report.failed(deploy, service, revision)
+    if failed := _failed(deploy, service, cloud_run):
+        return failed
     if is_undecided(service):
         raise DeployPending(f"{deploy.service}: another image came on trial meanwhile")
     if not service.serves_latest:
@@ -73,13 +70,29 @@ def conclude(deploy: Deploy, landed: Landed, cloud_run: CloudRun) -> Outcome:
     )
 
 
+def _failed(deploy: Deploy, service: Service, cloud_run: CloudRun) -> Outcome | None:
+    if bad := bad_revision(service.annotations, service.latest_created):
+        if bad.container != service.container:
+            # Another image beside it came later, and was bad.
+            return _kept(deploy, Reason.SUPERSEDED, cloud_run)
+        revision = _revision(bad.revision, service, cloud_run)
+        return report.turned_out_bad(deploy, service, bad, revision)
+    if service.condition.state is State.FAILED:
+        # Also where another event made the revision: this one asks for it, and it does not serve.
+        revision = _revision(service.latest_created, service, cloud_run)
+        return report.failed(deploy, service, revision)
+    return None
+
+
 def _kept(deploy: Deploy, reason: Reason, cloud_run: CloudRun) -> Outcome:
     """The service was left alone. A newer request may have come after this one had been applied:
     then the revision that it made repeats its outcome.
     """
     if reason is Reason.SUPERSEDED:
-        revision = cloud_run.services.revision_caused_by(deploy.service, deploy.event_id)
-        service = cloud_run.services.get(deploy.service) if revision else None
+        caused = cloud_run.services.revision_caused_by(deploy.service, deploy.event_id)
+        found = cloud_run.services.get(deploy.service) if caused else None
+        service = seen_by(found, deploy.container) if found else None
+        revision = focus_revision(caused, service.container) if caused and service else None
         if revision and service and revision.record:
             if bad := bad_revision(service.annotations, revision.name):
                 return report.turned_out_bad(deploy, service, bad, revision)
@@ -98,6 +111,11 @@ def _kept(deploy: Deploy, reason: Reason, cloud_run: CloudRun) -> Outcome:
                 detail="superseded since",
             )
     return report.unchanged(deploy, reason)
+
+
+def _revision(name: str, service: Service, cloud_run: CloudRun) -> Revision | None:
+    revision = cloud_run.services.revision(service.name, name)
+    return focus_revision(revision, service.container) if revision else None
 
 
 def _had_visitors(revision: str, service: Service) -> bool:

@@ -119,6 +119,7 @@ def _deploy(follower: Follower, image: Reference) -> DeployRequest:
         service=follower.name.service,
         project=follower.name.project,
         region=follower.name.region,
+        container=follower.container,
         only_if=OnlyIf(tracks=str(follower.tracks), runs=str(follower.runs or "")),
     )
 
@@ -126,7 +127,11 @@ def _deploy(follower: Follower, image: Reference) -> DeployRequest:
 def _explain(decision: Decision) -> ExplainRequest:
     name = decision.follower.name
     return ExplainRequest(
-        service=name.service, project=name.project, region=name.region, reason=decision.why
+        service=name.service,
+        project=name.project,
+        region=name.region,
+        container=decision.follower.container,
+        reason=decision.why,
     )
 
 

@@ -10,8 +10,15 @@ from dataclasses import dataclass
 
 import structlog
 
-from transship.errors import AccessDenied, DeployPending, PublicAccessRefused, ServiceConflict
-from transship.model.candidate import is_undecided
+from transship.errors import (
+    AccessDenied,
+    DeployPending,
+    PublicAccessRefused,
+    Refused,
+    ServiceConflict,
+)
+from transship.model.candidate import is_undecided, read_trial
+from transship.model.focus import focus
 from transship.model.naming import ServiceName
 from transship.model.plan import (
     Annotate,
@@ -26,6 +33,7 @@ from transship.model.plan import (
 from transship.model.reason import Reason
 from transship.model.request import Deploy
 from transship.model.service import Service
+from transship.model.trial import Trial
 from transship.ports import Access, CloudRun
 
 log = structlog.get_logger()
@@ -67,12 +75,14 @@ def roll_out(
         if attempt:
             jitter = random.uniform(0, 0.3 * 2**attempt)  # noqa: S311 - not a secret
             cloud_run.sleep(jitter)
-        current = cloud_run.services.get(deploy.service)
+        current = of_container(deploy, cloud_run.services.get(deploy.service))
         refuse_foreign(deploy, current)
         if is_applied(deploy, current):
             return Landed(seen=current)
         if kept := standing(deploy, current):
             return Landed(seen=current, kept=kept)
+        if trial := another_trial(current):
+            raise DeployPending(f"{deploy.service}: {trial.revision} is on trial")
         public = is_public(deploy, current, cloud_run.access)
         changes = plan(current, public)
         try:
@@ -80,6 +90,25 @@ def roll_out(
         except ServiceConflict as error:
             log.info("write lost a race", service=str(deploy.service), error=str(error))
     raise ServiceConflict(f"{deploy.service}: somebody else wrote first, {_ATTEMPTS} times")
+
+
+def of_container(deploy: Deploy, service: Service | None) -> Service | None:
+    """*service* as the one of the container that *deploy* is about.
+
+    Raises Refused where there is none of that name; nobody can make one of a part only.
+    """
+    if service is None and deploy.container:
+        raise Refused(
+            "container", f"{deploy.service} does not exist; right is a deploy of it first"
+        )
+    return focus(service, deploy.container) if service else None
+
+
+def another_trial(current: Service | None) -> Trial | None:
+    """Of another container's image: found together, nobody would know which one is bad."""
+    trial = read_trial(current) if current else None
+    others = trial is not None and current is not None and trial.container != current.container
+    return trial if others and trial and trial.undecided else None
 
 
 def is_public(deploy: Deploy, current: Service | None, access: Access) -> bool | None:

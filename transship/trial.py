@@ -10,6 +10,7 @@ import structlog
 from transship.errors import DeployPending, ServiceConflict
 from transship.model.advance import Facts, Look, Steer, Wait, advance
 from transship.model.candidate import read_trial
+from transship.model.focus import seen_by
 from transship.model.gate import PROBE_KEY, Verdict, read_gate
 from transship.model.naming import ServiceName
 from transship.model.service import Service
@@ -68,7 +69,9 @@ def _on_trial(
 ) -> tuple[Service, Trial] | None:
     service = cloud_run.services.get(name)
     trial = read_trial(service) if service else None
-    return (service, trial) if service and trial and trial.event_id == event_id else None
+    if service is None or trial is None or trial.event_id != event_id:
+        return None
+    return seen_by(service, trial.container), trial
 
 
 def _write(service: Service, step: Steer, cloud_run: CloudRun) -> bool:

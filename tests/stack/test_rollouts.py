@@ -232,6 +232,41 @@ def test_visitors_of_a_service_with_sidecars_are_safe_too(stage: Stage) -> None:
     assert web.service in stage.page(url)[1]
 
 
+def test_each_container_follows_its_own_tag(stage: Stage) -> None:
+    web, url = followed(stage)
+    helper = stage.fresh(misbehaving.never_listens())
+    service = stage.service(web)
+    service.template.revision = ""
+    stage.mirror.remote(world.REMOTE).manifest(helper.repository, "latest", head=False)
+    image = f"{world.MIRROR}/{helper.repository}:latest"
+    service.template.containers.append(run_v2.Container(name="helper", image=image))
+    stage.change(service)
+    message = {"image": helper.repository, "service": web.service, "container": "helper"}
+    told = stage.settle({**message, "probe": PROBE})
+    assert (told["type"], told["image"]) == ("deployed", f"docker.io/{helper.repository}:latest")
+    before = images_of(stage, web)
+
+    moved = misbehaving.listens_late(3600)
+    stage.hub.push(helper.repository, "latest", moved)
+    sweep(stage, helper)
+    told = stage.told_of(web, "deployed", number=3)
+
+    assert told["child_digest"] == moved.digest
+    after = images_of(stage, web)
+    assert after["helper"].endswith(moved.digest)
+    assert {**after, "helper": ""} == {**before, "helper": ""}
+
+    stage.hub.push(web.repository, "latest", good("moved as well"))
+    sweep(stage, web)
+    stage.told_of(web, "deployed", number=4)
+    assert "moved as well" in stage.page(url)[1]
+    assert images_of(stage, web)["helper"] == after["helper"]
+
+
+def images_of(stage: Stage, web: Fresh) -> dict[str, str]:
+    return {each.name: each.image for each in stage.service(web).template.containers}
+
+
 def test_killed_while_a_candidate_is_on_trial(stage: Stage) -> None:
     web, url = followed(stage)
     dead = threading.Event()

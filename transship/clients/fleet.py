@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 import msgspec
 import structlog
 
-from transship.clients.knative import ServiceList, follower
+from transship.clients.knative import ServiceList, followers
 from transship.clients.transport import Transport
 from transship.deadline import Deadline
 from transship.errors import (
@@ -135,7 +135,7 @@ class CloudRunFleet:
                 if not said.region:
                     raise _Refused("API v1 does not say in which region a service is")
                 try:
-                    found.append(follower(said, project))
+                    found += followers(said, project)
                 except InvalidEvent as error:
                     log.warning("service passed over", project=project, reason=str(error))
             if page.unreachable:

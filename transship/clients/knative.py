@@ -6,6 +6,7 @@ https://cloud.google.com/run/docs/reference/rest/v1/namespaces.services
 from msgspec import Struct, field
 
 from transship.errors import InvalidReference
+from transship.model.focus import followers_in, view
 from transship.model.follow import Follower, follower_of
 from transship.model.naming import ServiceName
 from transship.model.reference import Reference, parse_reference
@@ -28,6 +29,7 @@ class _Port(Struct, rename="camel"):
 
 
 class _Container(Struct):
+    name: str = ""
     image: str = ""
     ports: tuple[_Port, ...] = ()
 
@@ -82,14 +84,23 @@ class ServiceList(Struct):
     unreachable: tuple[str, ...] = ()
 
 
-def follower(said: KnativeService, project: str) -> Follower:
-    """Raises InvalidEvent for a service whose name or region we do not understand."""
+def followers(said: KnativeService, project: str) -> list[Follower]:
+    """One for each container that tracks a tag.
+
+    Raises InvalidEvent for a service whose name or region we do not understand.
+    """
+    names = followers_in(said.metadata.annotations)
+    return [_follower(said, project, container) for container in names]
+
+
+def _follower(said: KnativeService, project: str, container: str) -> Follower:
     return follower_of(
         ServiceName(project=project, region=said.region, service=said.metadata.name),
-        annotations=said.metadata.annotations,
-        image=_image(said.spec.template.spec.containers),
+        annotations=view(said.metadata.annotations, container),
+        image=_image(said.spec.template.spec.containers, container),
         failed=_failed(said.status),
         pinned_traffic=is_operators(map(_share, said.spec.traffic), said.metadata.annotations),
+        container=container,
     )
 
 
@@ -98,11 +109,12 @@ def _share(target: _Target) -> Share:
     return Share(percent=target.percent, revision=revision)
 
 
-def _image(containers: tuple[_Container, ...]) -> Reference | None:
-    """Of the one that serves requests, which has the port."""
-    serving = sorted(containers, key=lambda container: not container.ports)[:1]
+def _image(containers: tuple[_Container, ...], name: str) -> Reference | None:
+    """Without a *name*, of the one that serves requests, which has the port."""
+    ordered = sorted(containers, key=lambda container: not container.ports)
+    found = [each for each in ordered if not name or each.name == name][:1]
     try:
-        return parse_reference(serving[0].image) if serving else None
+        return parse_reference(found[0].image) if found else None
     except InvalidReference:
         return None
 

@@ -46,13 +46,8 @@ class RunProbe:
 
         UNREACHABLE where the platform, not the container, answers: then readiness decides.
         """
-        ingress = service.settings.ingress
-        if ingress != "all":
-            return _unreachable(f"ingress {ingress} keeps the probe out")
-        if not uri:
-            return _unreachable("the revision has no URL of its own")
-        if not self._may_ask(uri):
-            return _unreachable("the revision's URL is not Cloud Run's")
+        if obstacle := self._obstacle(service, uri):
+            return _unreachable(obstacle)
         # What the gate expects is an answer, also where it is a refusal.
         closed = _REFUSED - set(gate.status)
         headers: dict[str, str] = {}
@@ -98,6 +93,15 @@ class RunProbe:
             return None, f"GET {path}: {type(error).__name__}"
         answer.close()
         return answer.status, f"GET {path} answers {answer.status}"
+
+    def _obstacle(self, service: Service, uri: str) -> str:
+        """Why nobody need ask; empty where somebody may."""
+        ingress = service.settings.ingress
+        if ingress != "all":
+            return f"ingress {ingress} keeps the probe out"
+        if not uri:
+            return "the revision has no URL of its own"
+        return "" if self._may_ask(uri) else "the revision's URL is not Cloud Run's"
 
     def _may_ask(self, uri: str) -> bool:
         parts = urlsplit(uri)

@@ -3,6 +3,7 @@
 Importing this module loads the Google clients.
 """
 
+from collections.abc import Iterator
 from itertools import islice
 
 from google.cloud import run_v2
@@ -11,6 +12,7 @@ from transship.clients.fleet import SERVICES_LIMIT, Labelled
 from transship.clients.google_errors import translated
 from transship.clients.run_views import service_of
 from transship.deadline import Deadline
+from transship.model.focus import followers_in, seen_by
 from transship.model.follow import Follower, follower_of
 from transship.model.marks import ROLLOUT_LABEL, TRACKED_LABEL
 from transship.model.service import Service, State
@@ -28,13 +30,19 @@ def list_region(services: run_v2.ServicesClient, parent: str, deadline: Deadline
     ):
         pager = services.list_services(request, timeout=min(_TIMEOUT, deadline.remaining()))
         return [
-            Labelled(labels=dict(said.labels), follower=_follower(service_of(said)))
+            Labelled(labels=dict(said.labels), follower=follower)
             for said in islice(pager, SERVICES_LIMIT)
             if _LOOKED_FOR & said.labels.keys()
+            for follower in _followers(service_of(said))
         ]
 
 
-def _follower(service: Service) -> Follower:
+def _followers(service: Service) -> Iterator[Follower]:
+    for container in followers_in(service.annotations):
+        yield _follower(seen_by(service, container), container)
+
+
+def _follower(service: Service, container: str) -> Follower:
     return follower_of(
         service.name,
         annotations=service.annotations,
@@ -42,4 +50,5 @@ def _follower(service: Service) -> Follower:
         failed=service.condition.state is State.FAILED
         and service.latest_created != service.latest_ready,
         pinned_traffic=service.is_pinned,
+        container=container,
     )

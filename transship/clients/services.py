@@ -16,10 +16,10 @@ from transship.clients.run_setting import serving_container
 from transship.clients.run_template import write_settings
 from transship.clients.run_views import revision_of, service_of
 from transship.errors import Refused, ServiceConflict
+from transship.model.focus import is_cause, is_of, key_of, placed
 from transship.model.marks import Marks
 from transship.model.naming import ServiceName
 from transship.model.plan import Wanted
-from transship.model.record import CAUSE_KEY, PREFIX
 from transship.model.service import CLIENT, Revision, Service
 from transship.model.traffic import Share
 
@@ -56,7 +56,7 @@ class CloudRunServices:
         Raises ServiceConflict where one exists meanwhile.
         """
         service = run_v2.Service(template=run_v2.RevisionTemplate(containers=[run_v2.Container()]))
-        _write(service, wanted)
+        _write(service, wanted, "")
         return self._accept(
             f"create {wanted.service}",
             lambda: self._services.create_service(
@@ -73,20 +73,20 @@ class CloudRunServices:
         Raises ServiceConflict where somebody else wrote since *current* was read.
         """
         service = _document(current)
-        mask = _write(service, wanted)
+        mask = _write(service, wanted, current.container)
         return self._update(current, service, mask)
 
     def steer(self, current: Service, traffic: tuple[Share, ...], marks: Marks) -> int:
         """Set who gets which share, and what *current* says about it, in one write."""
         service = _document(current)
         service.traffic = [_target(share) for share in traffic]
-        _mark(service, marks)
+        _mark(service, placed(marks, current.container))
         return self._update(current, service, ["annotations", "labels", "traffic"])
 
     def annotate(self, current: Service, marks: Marks) -> int:
         """Change what *current* says about itself, without a new revision."""
         service = _document(current)
-        _mark(service, marks)
+        _mark(service, placed(marks, current.container))
         # Not `client`: it says who wrote the template last.
         return self._update(current, service, ["annotations", "labels"])
 
@@ -104,7 +104,7 @@ class CloudRunServices:
         request = run_v2.ListRevisionsRequest(parent=str(name), page_size=_LOOK_BACK)
         with translated(f"list revisions of {name}", api=_API, grant=_READ_GRANT):
             page = next(self._revisions.list_revisions(request, timeout=_READ_TIMEOUT).pages)
-        caused = [r for r in page.revisions if r.annotations.get(CAUSE_KEY) == event_id]
+        caused = [r for r in page.revisions if is_cause(r.annotations, event_id)]
         # Newest first. Whoever deploys by another way afterwards takes the template's annotations
         # along, so the oldest is the one.
         return revision_of(caused[-1]) if caused else None
@@ -141,24 +141,30 @@ def _document(current: Service) -> run_v2.Service:
     return service
 
 
-def _write(service: run_v2.Service, wanted: Wanted) -> list[str]:
-    """Put *wanted* into *service*; returns the mask that covers all of it."""
+def _write(service: run_v2.Service, wanted: Wanted, container: str) -> list[str]:
+    """Put *wanted* of *container* into *service*; returns the mask that covers all of it."""
     # Set or cleared: a name that is kept would be "Revision named ... with different configuration
     # already exists". https://github.com/googleapis/google-cloud-python/issues/11870
     service.template.revision = wanted.revision
-    serving_container(service).image = str(wanted.image.untagged())
+    _container(service, container).image = str(wanted.image.untagged())
     written = write_settings(service, wanted.settings)
     annotations = service.template.annotations
-    for key in [key for key in annotations if key.startswith(PREFIX)]:
+    for key in [key for key in annotations if is_of(key, container)]:
         del annotations[key]
-    annotations.update(wanted.record.annotations())
-    _mark(service, wanted.marks(service.labels))
+    record = wanted.record.annotations()
+    annotations.update({key_of(key, container): value for key, value in record.items()})
+    _mark(service, placed(wanted.marks(service.labels), container))
     service.client = CLIENT
     mask = ["annotations", "client", "labels", "template", *written]
     if wanted.traffic is not None:
         service.traffic = [_target(share) for share in wanted.traffic]
         mask.append("traffic")
     return mask
+
+
+def _container(service: run_v2.Service, name: str) -> run_v2.Container:
+    named = (each for each in service.template.containers if name and each.name == name)
+    return next(named, serving_container(service))
 
 
 def _target(share: Share) -> run_v2.TrafficTarget:

@@ -53,6 +53,7 @@ def begin(current: Service, *, event_id: str, phase: Phase, now: datetime) -> Be
         event_id=event_id,
         phase=phase,
         since=now,
+        container=current.container,
     )
     tags = own_tags(current.name.service, following=trial.revision, previous=previous)
     traffic = to_revision(previous, current.asked_traffic, *tags)

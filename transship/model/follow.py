@@ -39,6 +39,8 @@ class Follower:
     """
 
     name: ServiceName
+    # Which one of several; empty: the one that serves requests.
+    container: str = ""
     tracks: Reference | None
     image: Reference | None
     index: Digest | None = None
@@ -104,6 +106,7 @@ def follower_of(
     image: Reference | None,
     failed: bool,
     pinned_traffic: bool,
+    container: str = "",
 ) -> Follower:
     """From the service's own annotations; those of the template are not in every list."""
     record = Record.read(annotations)
@@ -111,6 +114,7 @@ def follower_of(
     known = record is not None and image is not None and image.digest == record.child
     return Follower(
         name=name,
+        container=container,
         tracks=_tracked(annotations),
         image=image,
         index=record.index if record and known else None,

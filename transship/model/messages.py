@@ -17,6 +17,7 @@ from transship.model.steering import (
     STEERINGS,
     AdvanceRequest,
     ClearRequest,
+    ContainerName,
     ExplainRequest,
     HoldRequest,
     PinRequest,
@@ -52,6 +53,7 @@ class DeployRequest(
         ]
         | UnsetType
     ) = UNSET
+    container: ContainerName = ""
     probe: Annotated[Gate, Meta(description="What a trial asks of it, over HTTP.")] | UnsetType = (
         UNSET
     )

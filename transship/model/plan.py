@@ -18,6 +18,7 @@ from transship.model.candidate import (
     read_trial,
 )
 from transship.model.digest import Digest
+from transship.model.focus import free_labels, needed_beside
 from transship.model.follow import (
     AUTOMATIC_KEY,
     HOUR,
@@ -31,6 +32,7 @@ from transship.model.marks import NO_MARKS, TRACKED_LABEL, Marks, merged, tracki
 from transship.model.merging import merged_settings
 from transship.model.naming import ServiceName, tracking_label
 from transship.model.policy import refuse_target
+from transship.model.quarantine import bad_revision
 from transship.model.reason import Reason
 from transship.model.record import Proof, Record
 from transship.model.recording import recording
@@ -58,6 +60,9 @@ class Wanted:
     automatic: tuple[datetime, ...] = ()
     strategy: str | None = None
     gate: Gate | None = None
+    container: str = ""
+    # The labels of the containers beside it.
+    needed: frozenset[str] = frozenset()
     # How it starts, where it does not get all visitors at once.
     revision: str = ""
     traffic: tuple[Share, ...] | None = None
@@ -65,7 +70,7 @@ class Wanted:
 
     def marks(self, labels: Iterable[str]) -> Marks:
         """For a service that has *labels*."""
-        marks = tracking_marks(self.tracks, labels)
+        marks = tracking_marks(self.tracks, [key for key in labels if key not in self.needed])
         times = " ".join(time.isoformat() for time in self.automatic)
         annotations = {
             **self.record.annotations(),
@@ -154,6 +159,10 @@ def standing(deploy: Deploy, current: Service | None) -> Reason | None:
         return Reason.SUPERSEDED
     if current.is_pinned:
         return Reason.OPERATOR_HOLD
+    bad = bad_revision(current.annotations, current.latest_created)
+    if bad is not None and bad.container != current.container:
+        # Its image is in the template: whatever comes beside it would be found as bad.
+        return Reason.QUARANTINED
     return None
 
 
@@ -224,6 +233,8 @@ def want(deploy: Deploy, found: Found, mirrored: Reference, current: Service | N
         automatic=_automatic(deploy, current),
         strategy=deploy.strategy,
         gate=deploy.gate,
+        container=current.container if current else "",
+        needed=needed_beside(current.annotations, current.container) if current else frozenset(),
     )
 
 
@@ -293,7 +304,7 @@ def _annotating(wanted: Wanted, current: Service) -> Annotate | None:
     """The right image runs; what the service says about it may be behind."""
     marks, reason = recording(wanted.record, current)
     if not tracking_holds(wanted.tracks, current):
-        tracking = tracking_marks(wanted.tracks, current.labels)
+        tracking = tracking_marks(wanted.tracks, free_labels(current))
         marks, reason = merged(marks, tracking), Reason.NEW_TRACKING
     if ways := _changed(wanted.ways(), current):
         marks, reason = merged(marks, Marks(annotations=ways)), Reason.STEERED

@@ -29,6 +29,7 @@ class Bad(Struct, frozen=True, kw_only=True, omit_defaults=True):
     at: datetime
     event_id: str = ""
     evidence: str = ""
+    container: str = ""
 
 
 def read_quarantine(annotations: Mapping[str, str]) -> tuple[Bad, ...]:
@@ -77,6 +78,7 @@ def quarantine_marks(
         reason=reason,
         at=at,
         evidence=evidence[:_EVIDENCE_LIMIT],
+        container=service.container,
     )
     before = [one for one in read_quarantine(service.annotations) if one.child != bad.child]
     kept = msgspec.json.encode([*before, bad][-_KEPT:]).decode()

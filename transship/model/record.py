@@ -25,6 +25,15 @@ CAUSE_KEY = f"{PREFIX}cause"
 INDEX_KEY = f"{PREFIX}index"
 PREVIOUS_KEY = f"{PREFIX}previous"
 
+# The record, but for its schema: what is one container's and not the service's.
+LINEAGE_KEYS = frozenset(
+    f"{PREFIX}{name}"
+    for name in (
+        "image", "index", "child", "cause", "requested-at", "asked-for", "resolved-by", "reason",
+        "pulled",
+    )
+)  # fmt: skip
+
 # Whose word it is what a tag means: the upstream's, the mirror's while the upstream is silent, or,
 # where that is older than what the service was told before, the service's own record.
 UPSTREAM, MIRROR, RECORD = "upstream", "mirror", "record"

@@ -54,6 +54,8 @@ class Deploy:
     dry_run: bool = False
     strategy: str | None = None
     gate: Gate | None = None
+    # Empty: the one that serves requests.
+    container: str = ""
     only_if: Condition | None = None
     rules: Rules = DEFAULT_RULES
 
@@ -92,12 +94,20 @@ def deploy_of(
         )
     with at("update_secrets"):
         update_secrets = secrets_of(or_else(message.update_secrets, {}), project=service.project)
+    settings = settings_in(message, service)
+    public = or_else(message.allow_unauthenticated, None)
+    if message.container and (settings.named() or public is not None):
+        names = ", ".join(settings.named()) or "allow_unauthenticated"
+        raise InvalidEvent(
+            f"{names}: settings are named without a container, as those of the one that serves;"
+            " right with one is its image alone - at `$.container`"
+        )
     return Deploy(
         event_id=event_id,
         requested_at=requested_at,
         image=image,
         service=service,
-        settings=settings_in(message, service),
+        settings=settings,
         defaults=replace(
             NEW_SERVICE, service_account=runtime_account.replace("{project}", service.project)
         ),
@@ -105,12 +115,13 @@ def deploy_of(
         remove_env_vars=frozenset(or_else(message.remove_env_vars, [])),
         update_secrets=dict(update_secrets),
         remove_secrets=frozenset(or_else(message.remove_secrets, [])),
-        public=or_else(message.allow_unauthenticated, None),
+        public=public,
         track=message.track,
         adopt=message.adopt,
         dry_run=message.dry_run,
         strategy=or_else(message.strategy, None),
         gate=or_else(message.probe, None),
+        container=message.container,
         only_if=_condition(message, image),
         rules=rules,
     )

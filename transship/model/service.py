@@ -79,6 +79,8 @@ class Service:
     latest_ready: str
     uri: str
     is_function: bool = False
+    # Through whose eyes it is seen; empty: those of the one that serves (transship.model.focus).
+    container: str = ""
     document: object = field(repr=False, compare=False, default=None)
 
     @property

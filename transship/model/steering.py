@@ -10,6 +10,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from transship.errors import InvalidEvent, InvalidReference
 from transship.model.digest import Digest
+from transship.model.focus import free_labels
 from transship.model.follow import HOLD_KEY, PIN_KEY, SKIP_KEY, WHY_KEY, is_overridden
 from transship.model.marks import Marks, is_own_label, tracking_marks
 from transship.model.naming import ServiceName
@@ -27,6 +28,15 @@ _SKIPPED_LIMIT = 20
 
 Who = Annotated[str, Meta(max_length=200, description="who asks; kept with the request")]
 Why = Annotated[str, Meta(max_length=500, description="for people; kept with the request")]
+
+ContainerName = Annotated[
+    str,
+    Meta(
+        max_length=40,
+        pattern=r"^([a-z]([a-z0-9-]*[a-z0-9])?)?\Z",
+        description="Which one of several; by default the one that serves requests.",
+    ),
+]
 
 
 class Steering(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"):
@@ -47,6 +57,7 @@ class TrackRequest(Steering, frozen=True, kw_only=True, tag="track"):
     """Follow *image*'s tag from now on; also a service that gcloud or Terraform made."""
 
     image: str
+    container: ContainerName = ""
 
 
 class UntrackRequest(Steering, frozen=True, kw_only=True, tag="untrack"):
@@ -75,6 +86,7 @@ class ExplainRequest(Steering, frozen=True, kw_only=True, tag="explain"):
     """Ours: write on the service why it does not follow; empty where it does again."""
 
     reason: str
+    container: ContainerName = ""
 
 
 class RollbackRequest(Steering, frozen=True, kw_only=True, tag="rollback"):
@@ -112,6 +124,11 @@ STEERINGS: dict[str, type[Steering]] = {
     "clear": ClearRequest,
     "advance": AdvanceRequest,
 }
+
+
+def container_of(request: Steering) -> str:
+    """Whose annotations are meant, where the message may say it."""
+    return request.container if isinstance(request, TrackRequest | ExplainRequest) else ""
 
 
 def place(request: Steering, *, project: str, region: str) -> ServiceName:
@@ -152,7 +169,7 @@ def is_overtaken(request: Steering, current: Service, at: datetime) -> bool:
 
 def _marks(request: Steering, current: Service, *, tracks: Reference | None, at: datetime) -> Marks:
     if isinstance(request, TrackRequest):
-        return tracking_marks(tracks, current.labels)
+        return tracking_marks(tracks, free_labels(current))
     if isinstance(request, UntrackRequest):
         gone = [key for key in current.annotations if key.startswith(PREFIX)]
         labels = dict.fromkeys(filter(is_own_label, current.labels))

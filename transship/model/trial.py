@@ -17,7 +17,7 @@ ROLLOUT_KEY = f"{PREFIX}rollout"
 Phase = Literal["ready", "gate", "watch"]
 
 
-class Trial(Struct, frozen=True, kw_only=True):
+class Trial(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """*revision* is on trial, *previous* serves or served; *since* is when the phase began.
 
     *event_id* is of the deploy that began it.
@@ -28,6 +28,8 @@ class Trial(Struct, frozen=True, kw_only=True):
     event_id: str
     phase: Phase
     since: datetime
+    # Whose image is new; empty: the one's that serves.
+    container: str = ""
 
     @property
     def undecided(self) -> bool:
