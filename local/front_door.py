@@ -71,7 +71,7 @@ class FrontDoor:
             )
         return self._doors[email]
 
-    def assertion(self, email: str, **claims: Any) -> str:
+    def assertion(self, email: str, /, **claims: Any) -> str:
         """As IAP signs it."""
         now = int(time.time())
         said = {
@@ -89,7 +89,7 @@ class FrontDoor:
         raw = r.to_bytes(_COORDINATE, "big") + s.to_bytes(_COORDINATE, "big")
         return f"{signed}.{_base64(raw)}"
 
-    def identity_token(self, email: str, **claims: Any) -> str:
+    def identity_token(self, email: str, /, **claims: Any) -> str:
         """As a function behind Cloud Run's check gets it."""
         now = int(time.time())
         said = {

@@ -23,7 +23,7 @@ from transship.model.trial import Trial
 from transship.model.witnessed import WITNESSED_KEY
 
 REVISIONS = 30
-_KEPT = 5.0
+_KEPT = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

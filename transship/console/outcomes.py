@@ -17,8 +17,10 @@ _SECONDS = 15.0
 # Cloud Logging lets a project be read sixty times a minute, by everybody together:
 # https://cloud.google.com/logging/quotas#api-limits
 _KEPT = 15.0
-# Somebody waits for it.
-_KEPT_ONE = 3.0
+# Somebody waits for it: often at first, when it mostly comes, and then as often as a page may.
+_EAGER = timedelta(seconds=15)
+_KEPT_EAGER, _KEPT_PATIENT = 1.0, 5.0
+_REMEMBERED = 3600.0
 _EVENT = re.compile(r"[A-Za-z0-9._-]{1,100}")
 _MESSAGE = "event settled"
 _WORDS = f'jsonPayload.message="{_MESSAGE}"'
@@ -82,8 +84,12 @@ def of_service(parts: Parts, project: str, name: ServiceName, *, limit: int) -> 
 def of_event(parts: Parts, project: str, event_id: str) -> Ended | None:
     """The newest of the event; it may have had a rollback since."""
     words = f' AND jsonPayload.event_id="{event_id}"'
+    first_asked = parts.kept.get(("asked", event_id), parts.now, seconds=_REMEMBERED)
+    is_eager = parts.now() < first_asked + _EAGER
     found = parts.kept.get(
-        ("event", event_id), lambda: _matching(parts, project, words, 1), seconds=_KEPT_ONE
+        ("event", event_id),
+        lambda: _matching(parts, project, words, 1),
+        seconds=_KEPT_EAGER if is_eager else _KEPT_PATIENT,
     )
     return found[0] if found else None
 

@@ -71,6 +71,8 @@ def pick(config: Config, parts: Parts, image: Reference) -> Picked:
     seen = looks.look(parts, image)
     if seen.is_gone:
         return Picked(image=image, problem=f"{image} does not exist, or is private")
+    if isinstance(seen.error, PermanentError):
+        return Picked(image=image, problem=str(seen.error))
     if seen.head is None:
         return Picked(image=image, unseen=str(seen.error))
     picked = Picked(image=image, digest=seen.head.digest, is_index=seen.head.media_type in INDEXES)

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-_ENTRY = re.compile(r"[^@\s,]{0,64}@[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
+_ENTRY = re.compile(r"[^@\s,*]{0,64}@[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
 
 
 class Role(StrEnum):
