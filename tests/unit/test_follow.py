@@ -16,13 +16,13 @@ from transship.model.follow import (
     PIN_KEY,
     SKIP_KEY,
     Follower,
-    Rules,
     follow,
     follower_of,
 )
 from transship.model.marks import tracking_marks
 from transship.model.note import Note, write_notes
 from transship.model.reason import Reason
+from transship.model.rules import Rules
 
 NEW = digest("f")
 NOTE = str(Note(at=NOON, by="ann"))

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -53,7 +54,7 @@ def test_no_tag_waits_longer_than_an_hour(name: str, tick: timedelta, age: int) 
     """Also while it goes over from one rhythm to the next."""
     seen = looks(name, moved_at=START - timedelta(hours=age), tick=tick, hours=40)
 
-    waits = [later - earlier for earlier, later in zip(seen, seen[1:], strict=False)]
+    waits = [later - earlier for earlier, later in pairwise(seen)]
     assert max([*waits, seen[0] - START]) <= max(LONGEST, tick)
     assert min(waits) >= tick
 
@@ -63,7 +64,7 @@ def test_no_tag_waits_longer_than_its_rest_asks_for(name: str, tick: timedelta, 
     moved_at = START - timedelta(hours=age)
     seen = looks(name, moved_at=moved_at, tick=tick, hours=40)
 
-    for earlier, later in zip(seen, seen[1:], strict=False):
+    for earlier, later in pairwise(seen):
         assert later - earlier <= max(interval(moved_at, later), tick)
 
 
