@@ -84,6 +84,7 @@ def told(decisions: Iterable[Decision]) -> tuple[Decided, ...]:
     return tuple(
         Decided(
             service=decision.follower.name.service,
+            container=decision.follower.container,
             project=decision.follower.name.project,
             region=decision.follower.name.region,
             reason=decision.reason.value,

@@ -12,13 +12,17 @@ from tests.unit.nouns import (
     OTHER,
     a_deploy,
     a_record,
+    a_revision,
     a_service,
     digest,
     found,
     mirrored,
     wanted,
 )
-from transship.errors import InvalidEvent, Refused
+from tests.unit.scripted_run import answering
+from transship.conclude import conclude
+from transship.errors import DeployPending, InvalidEvent, Refused
+from transship.model.candidate import begin
 from transship.model.focus import (
     focus,
     followers_in,
@@ -30,11 +34,13 @@ from transship.model.focus import (
 )
 from transship.model.marks import TRACKED_LABEL, Marks, tracking_marks
 from transship.model.naming import tracking_label
+from transship.model.outcome import Deployed
 from transship.model.plan import NewRevision, plan_deploy, standing
 from transship.model.quarantine import quarantine_marks
 from transship.model.reason import Reason
 from transship.model.reference import parse_reference
 from transship.model.service import Container, Service
+from transship.rollout import Landed, another_trial, of_container, roll_out
 
 HELPER = parse_reference("library/fluentd:v1")
 
@@ -174,6 +180,43 @@ def test_nothing_is_deployed_beside_an_image_that_turned_out_bad() -> None:
     assert standing(deploy, current) is Reason.QUARANTINED
     assert standing(replace(deploy, container="helper"), focus(current, "helper")) is None
     assert CHILD.value not in str(bad.annotations)
+
+
+def test_a_deploy_waits_while_another_containers_image_is_on_trial() -> None:
+    current = service()
+    trial = begin(focus(current, "helper"), event_id="9", phase="gate", now=NOON)
+    assert trial is not None
+    tried = replace(current, annotations={**current.annotations, **_texts(trial.marks.annotations)})
+
+    with pytest.raises(DeployPending, match="is on trial"):
+        roll_out(a_deploy(event_id="10"), lambda *_: [], answering(tried).cloud_run())
+    assert another_trial(focus(tried, "helper")) is None
+
+
+def test_a_part_of_nothing_cannot_be_deployed() -> None:
+    with pytest.raises(Refused, match="right is a deploy of it first"):
+        of_container(a_deploy(container="helper"), None)
+
+
+def test_an_image_is_not_bad_because_another_beside_it_is() -> None:
+    """It was deployed before, and is told again."""
+    helper = focus(service(), "helper")
+    bad = quarantine_marks(
+        helper, helper.record, helper.latest_created, reason="rejected", evidence="", at=NOON
+    )
+    now = replace(service(), annotations={**service().annotations, **_texts(bad.annotations)})
+    run = answering(now, revisions=[a_revision(name="web-0")])
+
+    told = conclude(a_deploy(event_id="1"), Landed(seen=now), run.cloud_run())
+
+    assert isinstance(told, Deployed)
+    assert (told.revision, told.detail) == ("web-0", "superseded since")
+
+
+def test_a_tag_that_another_hand_broke_needs_no_label() -> None:
+    broken = {**service().annotations, "transship.dev/tracks.helper": "::"}
+
+    assert free_labels(replace(service(), annotations=broken)) == list(service().labels)
 
 
 def _texts(annotations: object) -> dict[str, str]:

@@ -7,18 +7,22 @@ from datetime import timedelta
 import pytest
 import stamina
 
-from tests.unit.nouns import a_service
+from tests.unit.nouns import NOON, a_deploy, a_record, a_service
+from tests.unit.scripted_run import answering
 from tests.unit.small_run import SmallRun
 from tests.unit.trial_world import BAD, FIRST, GOOD, OTHER, Event, World, reseeded, told
+from transship.conclude import conclude
 from transship.errors import DeployPending, Refused, TemporaryError
 from transship.model.advance import Facts, Look, Steer, Wait, advance
 from transship.model.candidate import begin, read_trial, revision_name
 from transship.model.gate import Gate, Health, Verdict
+from transship.model.marks import Marks
 from transship.model.outcome import Deployed, RolledBack, Steered
-from transship.model.quarantine import quarantined, read_quarantine
+from transship.model.quarantine import quarantine_marks, quarantined, read_quarantine
 from transship.model.service import Service
 from transship.model.traffic import NEXT_TAG, Share, public_text
 from transship.model.witnessed import witnessed
+from transship.rollout import Landed
 
 CANDIDATE = {"strategy": "candidate"}
 UNWATCHED = {**CANDIDATE, "probe": {"watch": 0}}
@@ -302,6 +306,52 @@ def test_how_the_next_images_start_is_recorded_without_a_revision(world: World) 
     assert len(witnessed(service_of(world).annotations)) == 2, "on trial, as recorded"
 
 
+def test_a_service_that_never_served_has_nothing_to_keep(world: World) -> None:
+    other = World(run=SmallRun(never_ready={BAD.value}), tag=BAD)
+    other.settle(other.event("1"))
+    assert told(other, "1") == [("failed", "never_ready")]
+    other.tag = GOOD
+
+    other.settle(other.event("2", **CANDIDATE))
+
+    assert told(other, "2") == [("deployed", "new_image")]
+    assert other.run.served == [GOOD.value]
+
+
+def test_an_immediate_deploy_that_fails_leaves_visitors_where_they_are(world: World) -> None:
+    world.tag = BAD
+    world.settle(world.event("2", **CANDIDATE))
+    world.run.never_ready.add(OTHER.value)
+    world.tag = OTHER
+
+    world.settle(world.event("3", strategy="immediate"))
+
+    assert told(world, "3") == [("failed", "never_ready")]
+    assert world.run.served == [FIRST.value]
+
+
+def test_what_asks_for_the_image_of_a_trial_that_another_overtakes_comes_again() -> None:
+    first, second = (
+        replace(
+            a_service(a_record(cause=event_id)),
+            annotations={
+                **a_service().annotations,
+                "transship.dev/rollout": (
+                    f'{{"revision": "web-1", "previous": "web-0", "event_id": "{event_id}",'
+                    ' "phase": "gate", "since": "2026-11-24T11:00:00Z"}'
+                ),
+                "transship.dev/traffic": "web-0=100",
+            },
+            asked_traffic=(Share(percent=100, revision="web-0"),),
+        )
+        for event_id in ("1", "2")
+    )
+    cloud_run = answering(first, second).cloud_run()
+
+    with pytest.raises(DeployPending, match="another image came on trial"):
+        conclude(a_deploy(event_id="3"), Landed(seen=None), cloud_run)
+
+
 # Because somebody says so
 
 
@@ -364,6 +414,23 @@ def test_a_rollback_that_comes_after_a_newer_deploy_is_superseded(world: World) 
     assert world.run.served[-1] == GOOD.value
 
 
+def test_a_second_rollback_goes_further_back(world: World) -> None:
+    """What has the visitors by then is not the newest revision."""
+    promoted(world)
+    world.tag = OTHER
+    world.settle(world.event("3", **UNWATCHED))
+    world.settle(world.event("4", kind="rollback"))
+    assert world.run.served[-1] == GOOD.value
+
+    world.settle(world.event("5", kind="rollback"))
+
+    assert world.run.served[-1] == FIRST.value
+    outcome = world.published[-1]
+    assert isinstance(outcome, RolledBack)
+    assert outcome.child_digest == GOOD.value
+    assert quarantined(service_of(world).annotations) >= {OTHER.value, GOOD.value}
+
+
 def test_what_was_cleared_serves_again(world: World) -> None:
     promoted(world)
     back = world.event("3", kind="rollback")
@@ -423,6 +490,12 @@ def test_a_step_of_another_events_trial_is_none(world: World) -> None:
     world.deliver(world.event("9", kind="advance", event_id="1"))
 
     assert service_of(world) is service
+
+
+def test_what_another_hand_broke_is_no_quarantine() -> None:
+    assert read_quarantine({"transship.dev/quarantine": "{"}) == ()
+    nothing = quarantine_marks(a_service(), None, "web-1", reason="", evidence="", at=NOON)
+    assert nothing == Marks()
 
 
 def test_a_decision_is_the_same_however_often_it_is_asked(world: World) -> None:

@@ -116,10 +116,13 @@ class Planned(Outcome, frozen=True, kw_only=True):
     plan: tuple[str, ...] = ()
 
 
-class Decided(msgspec.Struct, frozen=True, kw_only=True):
-    """Of one service; *deploy*: a request for it is on its way."""
+class Decided(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Of one service, or of a *container* of it beside the one that serves; *deploy*: a request
+    for it is on its way.
+    """
 
     service: str
+    container: str = ""
     project: str
     region: str
     reason: str

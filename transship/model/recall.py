@@ -10,18 +10,13 @@ from transship.model.advance import Steer
 from transship.model.candidate import ENDED, read_trial
 from transship.model.marks import Marks, merged
 from transship.model.note import Note, read_note
-from transship.model.quarantine import bad_of, clear_marks, quarantine_marks, quarantined
+from transship.model.quarantine import clear_marks, quarantine_marks, quarantined
 from transship.model.record import PREFIX, Record
 from transship.model.service import Service
 from transship.model.traffic import TRAFFIC_KEY, public_text, to_latest, to_revision
 from transship.model.witnessed import witness_marks, witnessed
 
 CLEARED_KEY = f"{PREFIX}cleared"
-
-
-def is_withdrawn(service: Service, event_id: str) -> bool:
-    """The message has been here: it is being redelivered."""
-    return bad_of(service.annotations, event_id) is not None
 
 
 def has_moved_on(service: Service, at: datetime) -> bool:
