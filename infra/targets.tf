@@ -19,7 +19,8 @@ locals {
   ]...)
 }
 
-# The permissions of roles/run.developer that are used, and no jobs, no worker pools, no delete.
+# The permissions of roles/run.developer that are used, and no jobs, no worker pools, no delete; no
+# operations either: whoever waits reads the service. tests/stack/test_permissions.py says which.
 resource "google_project_iam_custom_role" "deployer" {
   for_each = local.targets
 
@@ -28,18 +29,21 @@ resource "google_project_iam_custom_role" "deployer" {
   title       = "transship deployer"
   description = "Create and update Cloud Run services, read their revisions and look at them"
   permissions = [
-    "run.operations.get",
     "run.revisions.get",
     "run.revisions.list",
     # A candidate of a private service is looked at before visitors get it.
     "run.routes.invoke",
     "run.services.create",
     "run.services.get",
+    # A message that asks for a closed service needs to know whether it is one.
+    "run.services.getIamPolicy",
     "run.services.update",
   ]
 }
 
 # Whoever may set a service's IAM policy may give it to anybody: only where services may be public.
+# To switch the invoker's check off or on again takes it as well.
+# https://cloud.google.com/run/docs/authenticating/public#required_roles
 resource "google_project_iam_custom_role" "publisher" {
   for_each = length(var.policy.public) > 0 ? local.targets : {}
 
@@ -48,7 +52,6 @@ resource "google_project_iam_custom_role" "publisher" {
   title       = "transship publisher"
   description = "Open Cloud Run services to everybody"
   permissions = [
-    "run.services.getIamPolicy",
     "run.services.setIamPolicy",
   ]
 }
@@ -61,21 +64,7 @@ resource "google_project_iam_custom_role" "watcher" {
   title       = "transship watcher"
   description = "Find the Cloud Run services that track a tag or have a revision on trial"
   permissions = [
-    "run.services.get",
     "run.services.list",
-  ]
-}
-
-# Operations belong to a location, not to a service: a role on a service does not reach them.
-resource "google_project_iam_custom_role" "waiter" {
-  for_each = setsubtract(keys(local.targets), local.whole_projects)
-
-  project     = each.key
-  role_id     = "transshipWaiter"
-  title       = "transship waiter"
-  description = "Wait for the operations of Cloud Run services"
-  permissions = [
-    "run.operations.get",
   ]
 }
 
@@ -92,14 +81,6 @@ resource "google_project_iam_member" "publisher" {
 
   project = each.key
   role    = google_project_iam_custom_role.publisher[each.key].id
-  member  = google_service_account.function["deploy"].member
-}
-
-resource "google_project_iam_member" "waiter" {
-  for_each = setsubtract(keys(local.targets), local.whole_projects)
-
-  project = each.key
-  role    = google_project_iam_custom_role.waiter[each.key].id
   member  = google_service_account.function["deploy"].member
 }
 

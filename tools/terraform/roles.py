@@ -12,6 +12,10 @@ from tools.terraform.configuration import Configuration
 
 _CUSTOM = re.compile(r"google_project_iam_custom_role\.(\w+)")
 _CODE = re.compile(r"`([^`]+)`")
+# How a member is said to be a function's account: by its name, or by the loop's word for it.
+_ACCOUNT = re.compile(r"google_service_account\.function\[(?:\"(\w+)\"|each\.value\.account)\]")
+_WORD = re.compile(r'"(\w+)"')
+_OF_FUNCTION = re.compile(r"function\.(\w+)")
 
 
 def granted(configuration: Configuration) -> dict[str, str]:
@@ -37,6 +41,31 @@ def permissions(configuration: Configuration) -> dict[str, frozenset[str]]:
         for d in configuration.declared()
         if d.type == "google_project_iam_custom_role"
     }
+
+
+def holders(configuration: Configuration) -> dict[str, frozenset[str]]:
+    """Address of the resource that grants -> the functions' accounts that hold the role.
+
+    Where a loop says which, they are the words of it that are accounts, or, where it goes over the
+    functions themselves, the accounts of those that have what it is about.
+    """
+    functions = configuration.local_values()["all_functions"].values()
+    accounts = {function["account"] for function in functions}
+    held = {}
+    for declared in configuration.declared():
+        member = _ACCOUNT.search(str(declared.body.get("member", "")))
+        if member is None or not declared.type.endswith("_iam_member"):
+            continue
+        loop = str(declared.body.get("for_each", ""))
+        about = set(_OF_FUNCTION.findall(loop)) - {"account"}
+        if member[1]:
+            found = {member[1]}
+        elif about:
+            found = {f["account"] for f in functions if any(f[each] for each in about)}
+        else:
+            found = accounts & set(_WORD.findall(loop))
+        held[declared.address] = frozenset(found)
+    return held
 
 
 def complaints(configuration: Configuration, document: Path) -> list[str]:
