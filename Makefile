@@ -26,6 +26,7 @@ check: install
 	$(BIN)/python -m tools.terraform test
 
 test: install
+	@sh tools/packages.sh test
 	$(BIN)/python -m pytest $(ARGS)
 
 # Experiments in a real project, which is named and asked about: docs/live.md.

@@ -146,8 +146,8 @@ class Browser:
         self._chrome("Emulation.setScriptExecutionDisabled", value=off)
 
     def screenshot(self) -> bytes:
-        """A PNG of all of the page."""
-        shot = self._chrome("Page.captureScreenshot", format="png", captureBeyondViewport=True)
+        """A PNG of what is in the window."""
+        shot = self._chrome("Page.captureScreenshot", format="png")
         return base64.b64decode(shot["data"])
 
     def complaints(self) -> list[str]:

@@ -14,9 +14,13 @@ PATH="$PATH:/usr/sbin:/sbin"
 note busybox busybox-static "no sample images, so no demo and no test that runs a container"
 note setpriv util-linux "a child process may outlive a stack that was killed"
 note skopeo skopeo "no independent pusher: those contract tests are skipped"
-note chromium chromium "no test of the page in a browser, and no screenshots"
-note chromedriver chromium-driver "no test of the page in a browser, and no screenshots"
 note docker-registry docker-registry "no independent registry: those contract tests are skipped"
+
+# Large, and no demo needs it.
+if [ "${1:-}" = test ]; then
+    note chromium chromium "no test of the page in a browser, and no screenshots"
+    note chromedriver chromium-driver "no test of the page in a browser, and no screenshots"
+fi
 
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then

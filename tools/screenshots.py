@@ -1,6 +1,7 @@
 """The pictures of the page in docs/images/, made anew: ``python -m tools.screenshots``.
 
-On a local stack with a few services in the states that somebody would want to tell apart.
+On a local stack with a few services in the states that somebody would want to tell apart. With a
+folder, more of them, to look at while something is changed: ``python -m tools.screenshots /tmp/p``.
 """
 
 import json
@@ -21,15 +22,17 @@ from local.samples import samples
 from local.stack import Stack
 from tools.browser import Browser, chromium
 
+# Those that the documents show.
+SHOWN = frozenset({"fleet.png", "service-dark.png"})
 TARGET = Path(__file__).parents[1] / "docs" / "images"
 _PATIENCE = 60.0
 _DESK, _TELEPHONE = 960, 390
-_HEIGHT = 640
+_HEIGHT = 690
 _ADA = "ada@example.com"
 _SERVICES = ("shop", "docs", "status-page", "billing")
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, *, everything: bool) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as root, Stack(Path(root)) as stack, chromium() as browser:
         _set_up(stack)
@@ -47,15 +50,20 @@ def main(folder: Path) -> None:
             "deploy-telephone-dark.png": (f"{page}/deploy?image={world.IMAGE}", _TELEPHONE, True),
         }
         for name, (url, width, dark) in shots.items():
-            (folder / name).write_bytes(_shot(browser, url, width=width, dark=dark))
+            if not (everything or name in SHOWN):
+                continue
+            (folder / name).write_bytes(
+                _shot(browser, url, width=width, dark=dark, whole=everything)
+            )
             print(folder / name)
 
 
-def _shot(browser: Browser, url: str, *, width: int, dark: bool) -> bytes:
+def _shot(browser: Browser, url: str, *, width: int, dark: bool, whole: bool) -> bytes:
     browser.look_like(width=width, height=_HEIGHT, dark=dark)
     browser.open(url)
-    height = int(browser.run("return document.documentElement.scrollHeight"))
-    browser.look_like(width=width, height=height, dark=dark)
+    if whole:
+        height = int(browser.run("return document.documentElement.scrollHeight"))
+        browser.look_like(width=width, height=height, dark=dark)
     return browser.screenshot()
 
 
@@ -100,4 +108,5 @@ def _settle(stack: Stack, message: Mapping[str, object]) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else TARGET)
+    given = sys.argv[1:]
+    main(Path(given[0]) if given else TARGET, everything=bool(given))
