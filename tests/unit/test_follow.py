@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.nouns import CHILD, IMAGE, INDEX, NAME, NOON, OTHER, a_record, digest, mirrored
@@ -24,6 +24,7 @@ from transship.model.note import Note, write_notes
 from transship.model.reason import Reason
 from transship.model.rules import Rules
 
+PROPERTY = settings(derandomize=True, deadline=None)
 NEW = digest("f")
 NOTE = str(Note(at=NOON, by="ann"))
 
@@ -123,6 +124,7 @@ def test_a_region_that_policy_does_not_list_is_left_alone() -> None:
 FLAGS = ("failed", "pinned_traffic", "overridden", "held", "pinned")
 
 
+@PROPERTY
 @given(st.sampled_from([*itertools.product([False, True], repeat=len(FLAGS))]))
 def test_nothing_is_deployed_over_what_anybody_asked_for(flags: tuple[bool, ...]) -> None:
     facts: dict[str, Any] = dict(zip(FLAGS, flags, strict=True))

@@ -5,11 +5,12 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transship.model.schedule import LONGEST, SHORTEST, interval, is_due, tick_number
 
+PROPERTY = settings(derandomize=True, deadline=None)
 START = datetime(2026, 11, 24, tzinfo=UTC)
 TICK = timedelta(minutes=10)
 
@@ -49,6 +50,7 @@ def test_a_tag_of_which_nothing_is_known_counts_as_moving() -> None:
     assert len(looks("docker.io/library/a:b", moved_at=None, tick=TICK, hours=1)) == 6
 
 
+@PROPERTY
 @given(name=names, tick=ticks, age=st.integers(0, 72))
 def test_no_tag_waits_longer_than_an_hour(name: str, tick: timedelta, age: int) -> None:
     """Also while it goes over from one rhythm to the next."""
@@ -59,6 +61,7 @@ def test_no_tag_waits_longer_than_an_hour(name: str, tick: timedelta, age: int) 
     assert min(waits) >= tick
 
 
+@PROPERTY
 @given(name=names, tick=ticks, age=st.integers(0, 72))
 def test_no_tag_waits_longer_than_its_rest_asks_for(name: str, tick: timedelta, age: int) -> None:
     moved_at = START - timedelta(hours=age)
@@ -68,6 +71,7 @@ def test_no_tag_waits_longer_than_its_rest_asks_for(name: str, tick: timedelta, 
         assert later - earlier <= max(interval(moved_at, later), tick)
 
 
+@PROPERTY
 @given(name=names, age=st.integers(0, 10_000))
 def test_a_hot_tag_is_looked_at_on_every_tick(name: str, age: int) -> None:
     moved_at = START - timedelta(hours=age)
@@ -93,6 +97,7 @@ def test_the_load_is_spread_over_the_ticks() -> None:
     assert max(load.values()) < 140
 
 
+@PROPERTY
 @given(
     late=st.integers(0, 599).map(lambda seconds: timedelta(seconds=seconds)),
     number=st.integers(0, 10**6),
