@@ -36,22 +36,22 @@ def settle(
     An error that is not ours is a bug: it is redelivered too, and the framework logs it.
     """
     body = request.get_data(cache=False)
-    event_id = id_of(body)
+    event_id = ""
     try:
         delivery = delivery_of(dict(request.headers), body, now=datetime.now(UTC))
         event_id = delivery.event_id
         outcome = handle(delivery)
     except PermanentError as error:
-        outcome = Rejected(event_id=event_id, **in_words(error))
+        outcome = Rejected(event_id=event_id or id_of(body), **in_words(error))
     except TemporaryError as error:
-        deferred(event_id, error)
+        deferred(event_id or id_of(body), error)
     if outcome is None:
         return "", 200
     try:
         publish(outcome)
     except TransshipError as error:
         # Whatever it is, a permission too: an outcome that nobody hears of is no outcome.
-        deferred(event_id, error)
+        deferred(event_id or id_of(body), error)
     log.info("event settled", type=type(outcome).type, **outcome.fields())
     return "", 200
 

@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 import msgspec
 from cloudevents.exceptions import GenericException
@@ -77,18 +76,18 @@ def delivery_of(headers: Mapping[str, str], body: bytes, *, now: datetime) -> De
         if _MESSAGE_ID in lower:
             return _unwrapped(lower, body, now)
         if "ce-id" not in lower and not lower.get("content-type", "").startswith(_STRUCTURED):
-            return _wrapped(msgspec.json.decode(body), id_of(body), now)
+            push = msgspec.json.decode(body, type=_Push)
+            return _wrapped(push, push.message.message_id or id_of(body), now)
         event = from_http(lower, body)
         if event["type"] == _AUDIT_LOG:
             return _audit_event(event, now)
-        return _wrapped(event.data, str(event["id"]), now)
+        push = msgspec.convert(event.data, type=_Push)
+        return _wrapped(push, push.message.message_id or str(event["id"]), now)
     except (msgspec.MsgspecError, binascii.Error, RecursionError, GenericException) as error:
         raise InvalidEvent(f"the request is not a Pub/Sub push: {error}") from error
 
 
-def _wrapped(document: Any, event_id: str, now: datetime) -> Delivery:
-    push = msgspec.convert(document, type=_Push)
-    message_id = push.message.message_id or event_id
+def _wrapped(push: _Push, message_id: str, now: datetime) -> Delivery:
     return Delivery(
         event_id=identity(message_id, push.message.attributes),
         message_id=message_id,
@@ -131,8 +130,9 @@ def _published(message: _Message, now: datetime) -> datetime:
     """
     times = [message.publish_time or now]
     for key in (FIRST_PUBLISHED, SOURCE_PUBLISHED):
-        with suppress(ValueError):
-            times.append(datetime.fromisoformat(message.attributes.get(key, "")))
+        if key in message.attributes:
+            with suppress(ValueError):
+                times.append(datetime.fromisoformat(message.attributes[key]))
     return min(map(_aware, times))
 
 

@@ -7,9 +7,9 @@ nothing: without this, everything below WARNING is lost.
 import logging
 import re
 import sys
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
@@ -46,21 +46,26 @@ def configure(*, level: int = logging.INFO) -> None:
     root.setLevel(max(level, logging.WARNING))
 
 
+class Headers(Protocol):
+    """Of a request, asked for by names of any case."""
+
+    def get(self, key: str, default: str) -> str: ...
+
+
 @contextmanager
-def request_context(headers: Mapping[str, str], *, project: str) -> Iterator[None]:
+def request_context(headers: Headers, *, project: str) -> Iterator[None]:
     """Put the trace and the execution id of a request into every line that it logs."""
     fields: dict[str, Any] = {}
-    lower = {name.lower(): value for name, value in headers.items()}
-    if trace := _TRACE.match(lower.get("x-cloud-trace-context", "")):
+    if trace := _TRACE.match(headers.get("X-Cloud-Trace-Context", "")):
         trace_id, span_id = trace[1], f"{int(trace[2]):016x}"
-    elif trace := _PARENT.fullmatch(lower.get("traceparent", "")):
+    elif trace := _PARENT.fullmatch(headers.get("Traceparent", "")):
         trace_id, span_id = trace[1], trace[2]
     else:
         trace_id = span_id = ""
     if trace_id:
         fields["logging.googleapis.com/trace"] = f"projects/{project}/traces/{trace_id}"
         fields["logging.googleapis.com/spanId"] = span_id
-    if execution := lower.get("function-execution-id"):
+    if execution := headers.get("Function-Execution-Id", ""):
         fields["logging.googleapis.com/labels"] = {"execution_id": execution}
     with structlog.contextvars.bound_contextvars(**fields):
         yield

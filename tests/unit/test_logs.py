@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import structlog
+from werkzeug.datastructures import Headers
 
 from transship import logs
 
@@ -71,7 +72,7 @@ def test_an_exception_is_a_part_of_its_line() -> None:
 )
 def test_a_line_belongs_to_the_trace_of_its_request(headers: dict[str, str]) -> None:
     lines: list[dict[str, Any]] = []
-    with logging_to(lines), logs.request_context(headers, project="sample-project"):
+    with logging_to(lines), logs.request_context(Headers(headers), project="sample-project"):
         structlog.get_logger().info("event settled")
 
     (line,) = lines
