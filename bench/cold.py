@@ -19,7 +19,7 @@ _PERIOD, _SHARE = 100_000, 0.167
 
 
 def measure(tiny: bool) -> str:
-    repeat, targets = (1, TARGETS[:1]) if tiny else (7, TARGETS)
+    repeat, targets = (1, []) if tiny else (7, TARGETS)
     full = take_turns(_starts(targets, ()), repeat)
     rows = [_row("2 cores", who, turns, full["hello"]) for who, turns in full.items()]
     says = ""

@@ -2,13 +2,11 @@
 
     python -m bench.delayed MILLISECONDS
 
-Prints its port. Counts what it is asked, and tells on ``GET /asked``.
+Prints its port.
 """
 
 import asyncio
-import json
 import sys
-from collections import Counter
 
 _ANSWER = (
     b"HTTP/1.1 200 OK\r\nContent-Length: 1105\r\n"
@@ -18,9 +16,8 @@ _ANSWER = (
 
 
 class _Connection(asyncio.Protocol):
-    def __init__(self, seconds: float, asked: Counter[str]) -> None:
+    def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._asked = asked
         self._received = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -30,14 +27,7 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._received += data
         while b"\r\n\r\n" in self._received:
-            request, _, self._received = self._received.partition(b"\r\n\r\n")
-            method = request.partition(b" ")[0].decode()
-            if request.startswith(b"GET /asked "):
-                said = json.dumps(self._asked).encode()
-                head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(said)}\r\n\r\n".encode()
-                self._transport.write(head + said)
-                continue
-            self._asked[method] += 1
+            _, _, self._received = self._received.partition(b"\r\n\r\n")
             if self._seconds:
                 asyncio.get_running_loop().call_later(self._seconds, self._transport.write, _ANSWER)
             else:
@@ -45,11 +35,8 @@ class _Connection(asyncio.Protocol):
 
 
 async def _serve(seconds: float) -> None:
-    asked: Counter[str] = Counter()
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(
-        lambda: _Connection(seconds, asked), "127.0.0.1", 0, backlog=1024
-    )
+    server = await loop.create_server(lambda: _Connection(seconds), "127.0.0.1", 0, backlog=1024)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 

@@ -1,4 +1,4 @@
-"""Hints that are ignored before any input or output: beside an empty function on the same server."""
+"""Hints that are ignored before any I/O: beside an empty function on the same server."""
 
 import base64
 import json
@@ -17,7 +17,7 @@ _TICK = os.sysconf("SC_CLK_TCK")
 
 
 def measure(tiny: bool) -> str:
-    count = 200 if tiny else 4000
+    count = 80 if tiny else 4000
     body = _ignored_hint()
     with (
         serving("hello", HELLO) as (hello_port, hello),

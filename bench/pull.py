@@ -45,6 +45,7 @@ _TARGETS = {
     "large": "0.16 / 1.10",
 }
 _THREADS = 4
+_REPEAT = {"small": 21, "wide": 7, "medium": 7, "large": 3}
 _SOURCE = Path(__file__).parent / "peers" / "cpull.c"
 
 
@@ -57,7 +58,7 @@ def measure(tiny: bool) -> str:
             images = {shape: plain.storage.add(shape) for shape in shapes}
             rows = []
             for shape, image in images.items():
-                repeat = 2 if tiny else 15 if shape.size < 64 * MIB else 7
+                repeat = 1 if tiny else _REPEAT[shape.name]
                 rows += _rows(shape, image, plain, cpull, repeat, skopeo=True)
                 rows += _rows(shape, image, secure, cpull, repeat, skopeo=False)
             memory = _memory(shapes, plain)

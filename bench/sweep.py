@@ -1,18 +1,22 @@
 """A sweep of tags that did not move, the throttle off: beside curl on the same tags."""
 
-import subprocess
-import sys
 import tempfile
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.page import version
 from bench.registry import Registry, running
 from bench.storage import Shape
-from bench.turns import Candidate, Spent, run_peer, spent_by_child, spent_here, table, take_turns
+from bench.turns import (
+    Candidate,
+    Spent,
+    run_peer,
+    running_server,
+    spent_by_child,
+    spent_here,
+    table,
+    take_turns,
+)
 from transship.clients.egress import Guard
 from transship.clients.registry import RegistryClient
 from transship.deadline import Deadline
@@ -38,7 +42,7 @@ def measure(tiny: bool) -> str:
                 registry.storage.tag(_REPOSITORY, f"t{number}", image.manifests[0][0])
             for count in counts:
                 rows += _beside_curl(registry, count, folder, repeat=2 if tiny else 5)
-        with _far_away() as authority:
+        with running_server("bench.delayed", _DELAY * 1000) as authority:
             rows += [_far_row(authority, count) for count in counts]
     heads = ("tags", "of", "who", "median (least to most)", "CPU ms a tag", "ratio", "target")
     return _SAYS.format(peers=version("curl", "--version"), rows=table(heads, rows))
@@ -47,12 +51,12 @@ def measure(tiny: bool) -> str:
 _SAYS = """\
 ## A sweep of tags that did not move
 
-`look_at` and `RegistryClient.head` with {{no throttle}}, against `curl -I --parallel` with 32 at a
+`look_at` and `RegistryClient.head` with no throttle, against `curl -I --parallel` with 32 at a
 time on the same tags of docker-registry, and, 30 ms away, against N / 32 x 30 ms.
 In production the throttle is what a sweep takes: 5 requests a second for each host. Peer: {peers}.
 
 {rows}
-""".replace("{{no throttle}}", "no throttle")
+"""
 
 
 def _beside_curl(registry: Registry, count: int, folder: Path, repeat: int) -> list[list[object]]:
@@ -123,21 +127,3 @@ def _look(client: RegistryClient, tags: list[Reference]) -> None:
     )
     seen = sum(look.head is not None for look in looks)
     assert seen == len(tags), seen
-
-
-@contextmanager
-def _far_away() -> Iterator[str]:
-    command = [sys.executable, "-m", "bench.delayed", str(_DELAY * 1000)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        yield f"127.0.0.1:{process.stdout.readline().strip()}"
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def asked(authority: str) -> bytes:
-    with urllib.request.urlopen(f"http://{authority}/asked", timeout=10) as answer:
-        said: bytes = answer.read()
-    return said

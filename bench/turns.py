@@ -3,8 +3,10 @@
 import resource
 import statistics
 import subprocess
+import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 SECONDS = 900
@@ -84,6 +86,18 @@ def _spent(who: int, run: Callable[[], object]) -> Spent:
 def _processor(who: int) -> float:
     used = resource.getrusage(who)
     return used.ru_utime + used.ru_stime
+
+
+@contextmanager
+def running_server(module: str, *arguments: object) -> Iterator[str]:
+    """The address of ``python -m MODULE``, which prints its port first."""
+    command = [sys.executable, "-m", module, *map(str, arguments)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield f"127.0.0.1:{process.stdout.readline().strip()}"
+        finally:
+            process.terminate()
 
 
 def table(heads: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
