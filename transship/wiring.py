@@ -4,6 +4,8 @@ Everything is made when it is first needed: the Google clients cost 300 ms and a
 events that deploy, never by those that end in "nothing to do".
 """
 
+import importlib
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cached_property, partial
@@ -53,6 +55,15 @@ _REALMS = {"docker.io": "auth.docker.io"}
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+def _load_publisher() -> None:
+    """While a pull waits for the network: its outcome will need it. Nothing is made here."""
+
+    def load() -> None:
+        importlib.import_module("google.pubsub_v1")
+
+    threading.Thread(target=load, name="load", daemon=True).start()
 
 
 class Clients:
@@ -133,6 +144,7 @@ class Clients:
         deadline: Deadline,
         progress: Progress | None = None,
     ) -> Found:
+        _load_publisher()
         return warm(
             image,
             self._config.platform,
