@@ -19,6 +19,7 @@ import click
 
 from local import demo as demonstration
 from local import home, verbs
+from local.front_door import Auth
 from local.invitation import next_commands
 from local.running import Running, running
 from local.samples import samples
@@ -52,8 +53,14 @@ def local(context: click.Context, folder: Path) -> None:
     default="local",
     help="The Docker Hub that is asked: the local one, or with network access the real one.",
 )
+@click.option(
+    "--page-behind",
+    type=click.Choice(["iap", "iam"]),
+    default="iap",
+    help="What stands before the page: Identity-Aware Proxy, or Cloud Run's check alone.",
+)
 @click.pass_obj
-def up(folder: Path, part: str | None, upstream: str = "local") -> None:
+def up(folder: Path, part: str | None, upstream: str = "local", page_behind: Auth = "iap") -> None:
     """Start the stack; with PART, start again what `down` stopped."""
     if part is not None:
         verbs.set_part(folder, part, up=True)
@@ -61,7 +68,9 @@ def up(folder: Path, part: str | None, upstream: str = "local") -> None:
     _obey_signals()
     terminal = Terminal(console())
     try:
-        with running(folder, shelf=samples(), real_hub=upstream == "hub") as stack:
+        with running(
+            folder, shelf=samples(), real_hub=upstream == "hub", page_behind=page_behind
+        ) as stack:
             _show(stack, terminal)
             _wait()
     except KeyboardInterrupt:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from local import home, world
 from local.control import Control
+from local.front_door import Auth
 from local.outcomes import Outcomes
 from local.samples import Sample
 from local.stack import Part, Stack
@@ -34,6 +35,7 @@ def running(
     *,
     shelf: Iterable[Sample] = (),
     real_hub: bool = False,
+    page_behind: Auth = "iap",
     ready: Callable[[Part], None] = lambda _: None,
 ) -> Iterator[Running]:
     """A stack in *folder* until the end of the block; *shelf* is on its Docker Hub from the start.
@@ -43,7 +45,7 @@ def running(
     with ExitStack() as held:
         held.enter_context(home.claim(folder))
         held.enter_context(_logging_to(folder / "log" / "stack.log"))
-        stack = Stack(folder, real_hub=real_hub, ready=ready)
+        stack = Stack(folder, real_hub=real_hub, page_behind=page_behind, ready=ready)
         outcomes = Outcomes()
         control = Control(Switches(stack), outcomes)
         held.callback(control.stop)

@@ -4,7 +4,7 @@ Docker Hub, the mirror before it, Pub/Sub, Cloud Run, the Artifact Registry API,
 Several stacks can run side by side: every port is the kernel's choice, every file is below *root*.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -94,7 +94,8 @@ class Stack:
     """*pubsub* defaults to Google's emulator where it is installed, else to ours.
 
     With *real_hub* the mirror and the functions ask the real Docker Hub, anonymously; the local one
-    is there and is asked by nobody. *ready* hears of each part as it comes up.
+    is there and is asked by nobody. *outside* are hosts of people's own tools, each with its local
+    URL, that notices may be sent to. *ready* hears of each part as it comes up.
     """
 
     def __init__(
@@ -106,6 +107,7 @@ class Stack:
         attempts: int = _ATTEMPTS,
         settings: dict[str, str] | None = None,
         page_behind: Auth = "iap",
+        outside: Mapping[str, str] | None = None,
         real_hub: bool = False,
         ready: Callable[[Part], None] = lambda _: None,
     ) -> None:
@@ -115,6 +117,7 @@ class Stack:
         self.parts: list[Part] = []
         self._attempts = attempts
         self._settings = settings or {}
+        self._outside = dict(outside or {})
         self._running = ExitStack()
         self.clock = Clock()
         self.hub = DockerHub(root / "hub", self.clock)
@@ -203,6 +206,7 @@ class Stack:
             **self.mirror.hosts,
             LOGGING_HOST: self.logging.url,
             KEYS_HOST: self.front_door.keys_url,
+            **self._outside,
         }
         return {
             "PUBSUB_EMULATOR_HOST": self.pubsub.grpc_address,

@@ -1,5 +1,6 @@
 """A local stack of these tests' own, and one browser that looks at its page."""
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -8,7 +9,18 @@ from local import world
 from local.pubsub.emulator import Emulator
 from local.stack import Stack
 from tests.browser.visitor import Visitor
+from tests.fixtures.receiver import Receiver
 from tools.browser import Browser, NoBrowser, chromium
+
+_NOTIFY = [
+    {
+        "name": "tool",
+        "kind": "webhook",
+        "url": "https://hooks.example/in",
+        "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        "services": ["shop"],
+    }
+]
 
 
 @pytest.fixture(scope="session")
@@ -21,8 +33,22 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def stack(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with Stack(tmp_path_factory.mktemp("page"), pubsub=Emulator()) as stack:
+def receiver() -> Iterator[Receiver]:
+    receiver = Receiver()
+    yield receiver
+    receiver.close()
+
+
+@pytest.fixture(scope="session")
+def stack(
+    browser: Browser, receiver: Receiver, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stack]:
+    with Stack(
+        tmp_path_factory.mktemp("page"),
+        pubsub=Emulator(),
+        settings={"TRANSSHIP_NOTIFY": json.dumps(_NOTIFY)},
+        outside={"hooks.example": receiver.url},
+    ) as stack:
         yield stack
 
 

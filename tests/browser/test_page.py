@@ -1,5 +1,6 @@
 """The page in a browser, before a local stack: what somebody does who has only read the README."""
 
+import json
 import urllib.error
 import urllib.request
 
@@ -7,11 +8,14 @@ import pytest
 
 from local import world
 from tests.browser.visitor import Visitor
+from tests.fixtures.receiver import Receiver
 
 pytestmark = pytest.mark.stack
 
 
-def test_an_image_is_deployed_follows_its_tag_and_is_rolled_back(operator: Visitor) -> None:
+def test_an_image_is_deployed_follows_its_tag_and_is_rolled_back(
+    operator: Visitor, receiver: Receiver
+) -> None:
     operator.push("example/shop", "first words")
 
     operator.deploy("example/shop", service="shop")
@@ -36,12 +40,19 @@ def test_an_image_is_deployed_follows_its_tag_and_is_rolled_back(operator: Visit
     operator.press("Send visitors here")
     operator.ends("rolled back")
     operator.open(operator.path_of("shop"))
-    newest, first = operator.browser.all(".lineage > li")
-    assert "serves" in first.text
-    assert "100 %" in first.text
+    newest, before = operator.browser.all(".lineage > li")
+    assert "serves" in before.text
+    assert "100 %" in before.text
     assert "serves" not in newest.text
     operator.open()
     assert "quarantined" in operator.browser.find(".fleet > li").text
+
+    # And somebody's own tool was told of all three, with what ran before.
+    operator.browser.wait(lambda: len(receiver.got) >= 3, "three notices")
+    told = {json.loads(body)["id"]: json.loads(body) for _, _, body in receiver.got}
+    first, second, back = sorted(told.values(), key=lambda event: str(event["time"]))
+    assert second["data"]["previous_digest"] == first["data"]["child_digest"]
+    assert back["type"] == "dev.transship.rolled_back.v1"
 
 
 def test_a_hold_says_who_and_why_and_ends_by_a_release(operator: Visitor) -> None:

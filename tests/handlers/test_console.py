@@ -303,6 +303,19 @@ def test_what_came_from_elsewhere_is_text(cloud: Cloud, page: Page) -> None:
     assert seen[1].count("&lt;script&gt;alert") >= 4
 
 
+@pytest.mark.parametrize("verdict", ["replay", "discard"])
+def test_a_dead_letter_that_nobody_knows_is_left_alone(page: Page, verdict: str) -> None:
+    answer = page.post(f"/dead-letters/123/{verdict}", {"token": page.token()})
+
+    assert answer.status_code == 403
+    assert "on no record" in answer.text
+    assert page.messages() == []
+
+
+def test_a_dead_letter_is_replayed_or_discarded_and_nothing_else(page: Page) -> None:
+    assert page.post("/dead-letters/123/forward", {"token": page.token()}).status_code == 404
+
+
 def test_a_link_leads_to_the_web_or_nowhere(cloud: Cloud, page: Page) -> None:
     track(cloud)
 

@@ -132,6 +132,9 @@ def test_a_form_that_was_forged_or_is_old_is_refused(change: dict[str, str], say
     [
         ({"origin": "https://page.example"}, True),
         ({"origin": "https://page.example", "sec-fetch-site": "same-origin"}, True),
+        # A proxy on the own machine, which has another name than what is behind it.
+        ({"origin": "http://localhost:8080", "sec-fetch-site": "same-origin"}, True),
+        ({"origin": "http://localhost:8080"}, False),
         ({"origin": "https://page.example", "sec-fetch-site": "cross-site"}, False),
         ({"origin": "https://page.example", "sec-fetch-site": "same-site"}, False),
         ({"origin": "https://page.example.evil.org"}, False),
