@@ -219,6 +219,7 @@ def trials(stage: Stage) -> bool:
     told = stage.settle(web.message(probe=probe, strategy="candidate"))
     assert told["type"] == "deployed"
     stage.stack.scheduler.run("transship-rollouts")
+    eventually(lambda: has_published(stage, world.account("transship-advance")), "a next step")
     first = stage.revisions(web)[-1]
     back = {"kind": "rollback", "service": web.service, "revision": first, "by": "me"}
     assert stage.settle(back)["type"] == "rolled_back"
@@ -329,6 +330,12 @@ def kinds_of_change(made: list[tuple[str, bytes]]) -> Iterator[str]:
             create = run_v2.CreateServiceRequest.deserialize(request)
             if create.service.invoker_iam_disabled:
                 yield "invoker_iam_disabled"
+
+
+def has_published(stage: Stage, account: str) -> bool:
+    stack = stage.stack
+    assert isinstance(stack, RelayedStack)
+    return any(method == _PUBLISH for relay in stack.relays[account] for method, _ in relay.calls)
 
 
 def short(email: str) -> str:
