@@ -36,9 +36,23 @@ class NotFinished(Exception):
 
 
 class Google:
-    def __init__(self, http: Http, token: Callable[[], str]) -> None:
+    """*grant_seconds* is how long a role may take to be everywhere.
+
+    *pauses* are the first and the longest between two looks at an operation.
+    """
+
+    def __init__(
+        self,
+        http: Http,
+        token: Callable[[], str],
+        *,
+        grant_seconds: float = GRANT_SECONDS,
+        pauses: tuple[float, float] = _PAUSES,
+    ) -> None:
         self.http = http
         self.token = token
+        self._grant_seconds = grant_seconds
+        self._pauses = pauses
 
     def ask(self, method: str, url: str, body: Any = None) -> Answer:
         """One call; whatever is answered."""
@@ -62,7 +76,7 @@ class Google:
 
         https://cloud.google.com/iam/docs/access-change-propagation
         """
-        deadline = time.monotonic() + GRANT_SECONDS
+        deadline = time.monotonic() + self._grant_seconds
         while True:
             try:
                 return self.done(method, url, body)
@@ -77,13 +91,17 @@ class Google:
         version = parts.path.split("/")[1]
         place = f"https://{parts.netloc}/{version}/{operation['name']}"
         deadline = time.monotonic() + OPERATION_SECONDS
-        pause, longest = _PAUSES
+        pause, longest = self._pauses
         while not operation.get("done"):
             if time.monotonic() > deadline:
                 raise NotFinished(operation["name"])
             time.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311 — jitter, not a secret
             pause = min(pause * 1.5, longest)
-            operation = self.read(place)
+            # Not by `read`, which would take the operation for one to wait for.
+            answer = self.ask("GET", place)
+            if not answer.is_good:
+                raise ApiRefused(f"GET {place}", answer)
+            operation = answer.json()
         if "error" in operation:
             body = json.dumps(operation["error"]).encode()
             raise ApiRefused(operation["name"], Answer(status=0, headers={}, body=body))
