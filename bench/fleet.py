@@ -42,10 +42,8 @@ class _CloudRun:
                 found = by_label.get(query["labelSelector"][0], [])
                 begins, size = int(query.get("continue", ["0"])[0]), int(query["limit"][0])
                 ends = begins + size
-                page = {"items": found[begins:ends], "metadata": {}}
-                if ends < len(found):
-                    page["metadata"] = {"continue": str(ends)}
-                body = json.dumps(page).encode()
+                more = {"continue": str(ends)} if ends < len(found) else {}
+                body = json.dumps({"items": found[begins:ends], "metadata": more}).encode()
                 cloud_run.asked += 1
                 cloud_run.answered += len(body)
                 self.send_response(200)

@@ -41,12 +41,14 @@ def main() -> None:
         ).bytes
 
     size = pull_it()
-    found = {"bytes": size, "kibibytes": _peak(), "pulled": [], "hashed": []}
+    kibibytes = _peak()
     content = memoryview(b"x" * size if turns else b"")
+    pulled, hashed = [], []
     for _ in range(turns):
-        found["pulled"].append(_processor(pull_it))
-        found["hashed"].append(_processor(lambda: _hash(content)))
+        pulled.append(_processor(pull_it))
+        hashed.append(_processor(lambda: _hash(content)))
     client.close()
+    found = {"bytes": size, "kibibytes": kibibytes, "pulled": pulled, "hashed": hashed}
     print(json.dumps(found))
 
 
