@@ -91,9 +91,9 @@ def count(case: Case, root: Path) -> Counter[str]:
     """The function's own calls: the mirror asks upstream and Cloud Run pulls by themselves."""
     with Cloud(root) as cloud, running("deploy_image", cloud.settings()) as function:
         case.prepare(cloud, function)
-        cloud.run.journal.forget_calls()
         asked = len(cloud.hub.requests), len(cloud.mirror.requests)
         revisions = _revisions(cloud)
+        cloud.run.journal.forget_calls()
         case.run(cloud, function)
 
         # Whoever has a login is the mirror. It is refused at first as we are, so a token of ours
