@@ -43,7 +43,7 @@ resource "google_artifact_registry_repository_iam_member" "console" {
 
 # Services, their revisions, and whether everybody may invoke the page itself.
 resource "google_project_iam_custom_role" "reader" {
-  for_each = var.console == null ? {} : local.targets
+  for_each = var.console == null ? [] : setunion(keys(local.targets), [var.project])
 
   project     = each.key
   role_id     = "transshipReader"
@@ -63,6 +63,17 @@ resource "google_project_iam_member" "reader" {
   project = each.key
   role    = google_project_iam_custom_role.reader[each.key].id
   member  = google_service_account.function["console"].member
+}
+
+# The page itself may be in no target.
+resource "google_cloud_run_v2_service_iam_member" "page" {
+  count = var.console == null ? 0 : 1
+
+  project  = var.project
+  location = var.region
+  name     = google_cloudfunctions2_function.function["console"].name
+  role     = google_project_iam_custom_role.reader[var.project].id
+  member   = google_service_account.function["console"].member
 }
 
 # Outcomes and dead letters are read where the functions wrote them.

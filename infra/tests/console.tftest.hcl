@@ -43,11 +43,16 @@ run "behind_iap_nobody_else_may_invoke_the_page" {
 run "behind_iam_each_person_may_invoke_it" {
   variables {
     console = { auth = "iam", keys_secret = "page-keys", operators = ["ada@example.com"], viewers = ["@example.org"] }
+    targets = { team-a-project = { regions = ["asia-northeast1"] } }
   }
 
   assert {
     condition     = toset([for v in google_cloud_run_v2_service_iam_member.visitor : v.member]) == toset(["domain:example.org", "user:ada@example.com"])
     error_message = "Those who are on a list cannot come in, or others can."
+  }
+  assert {
+    condition     = google_cloud_run_v2_service_iam_member.page[0].member == google_service_account.function["console"].member && keys(google_project_iam_member.reader) == ["team-a-project"]
+    error_message = "The page cannot tell whether everybody may invoke it, or reads more than the targets."
   }
 }
 

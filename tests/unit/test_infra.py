@@ -41,6 +41,19 @@ def test_every_grant_is_on_the_list(infra: Configuration) -> None:
     assert roles.complaints(infra, INFRA / "roles.md") == []
 
 
+def test_it_is_told_who_holds_a_role(infra: Configuration) -> None:
+    """By name, by the words of a loop, or by what the functions say of themselves."""
+    held = roles.holders(infra)
+
+    assert held["google_project_iam_member.deployer"] == {"deploy"}
+    assert held["google_project_iam_member.watcher"] == {"advance", "refresh", "warm"}
+    assert held["google_secret_manager_secret_iam_member.function"] == {
+        "console", "deploy", "notify", "refresh", "warm", "webhook",
+    }  # fmt: skip
+    # Google's own agents are no functions.
+    assert "google_pubsub_topic_iam_member.dead_letter" not in held
+
+
 def test_the_readme_is_up_to_date(infra: Configuration) -> None:
     assert readme.complaints(INFRA / "README.md", infra) == []
 
@@ -75,10 +88,12 @@ def test_no_function_outlives_its_acknowledgement_deadline(
     assert all(f["timeout_seconds"] < deadline for f in functions.values() if f["subscribes"])
 
 
-def test_a_tick_has_data(infra: Configuration) -> None:
-    target = resource(infra, "google_cloud_scheduler_job.sweep").body["pubsub_target"][0]
+@pytest.mark.parametrize(("job", "kind"), [("sweep", "sweep"), ("rollouts", "tick")])
+def test_a_tick_has_data(infra: Configuration, job: str, kind: str) -> None:
+    """One without is refused by functions-framework for ever."""
+    target = resource(infra, f"google_cloud_scheduler_job.{job}").body["pubsub_target"][0]
 
-    assert re.sub(r"\s", "", target["data"]) == '${base64encode(jsonencode({kind="sweep"}))}'
+    assert re.sub(r"\s", "", target["data"]) == f'${{base64encode(jsonencode({{kind="{kind}"}}))}}'
 
 
 def test_topics_are_known_and_every_topic_with_work_is_heard(
