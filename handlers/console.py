@@ -139,7 +139,9 @@ def _answered(visit: Visit, headers: dict[str, str]) -> flask.Response:
             _check_post(visit, headers)
         answer: flask.Response = view(visit, **named)
     except HTTPException as error:
-        # The routes' own 404, 405 and redirects; the framework's 413.
+        # The routes' own 404, 405 and redirects; the framework's 413, which it would raise again
+        # when it drains what was not read.
+        request.max_content_length = None
         return _told(visit, error.code or HTTPStatus.NOT_FOUND, _words(error))
     except Refused as error:
         log.warning("post refused" if method == "POST" else "request refused", reason=str(error))

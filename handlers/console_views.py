@@ -54,7 +54,7 @@ def deploy(visit: Visit) -> flask.Response:
     if asked["image"]:
         try:
             image = picking.reference(visit.config, asked["image"])
-            picked = picking.pick(visit.config, visit.parts, image)
+            picked = picking.pick(visit.config, visit.parts, image, spend=visit.person.steers)
             found = part(lambda: picking.tags(visit.config, visit.parts, image))
             form = forms.deploy_form(visit.config, _with_port(asked, picked))
             commands = forms.commands(visit.config, form)

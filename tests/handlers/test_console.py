@@ -366,6 +366,16 @@ def test_an_image_is_shown_before_it_is_deployed(cloud: Cloud, page: Page) -> No
     assert asked == {"HEAD"}
 
 
+def test_a_viewer_who_looks_at_an_image_spends_no_pull(cloud: Cloud, page: Page) -> None:
+    page.email = world.VIEWER
+
+    text = page.text("/deploy?image=" + SITE)
+
+    assert "shown to operators" in text
+    assert {seen.method for seen in cloud.hub.requests if "/manifests/" in seen.path} == {"HEAD"}
+    assert cloud.asked_of_mirror("GET") == []
+
+
 def test_an_image_that_is_not_there_says_so(page: Page) -> None:
     for image, says in (
         ("dockersamples/nothing", "does not exist"),
@@ -387,6 +397,54 @@ def test_what_cannot_be_asked_is_said_and_the_rest_is_shown(
 
     assert "up to date" in text
     assert "roles/logging.viewer" in text
+
+
+def test_while_iaps_keys_cannot_be_had_nobody_is_let_in(page: Page) -> None:
+    headers = page._door.headers(world.OPERATOR)
+    page._door.stop()
+
+    answer = page._client.get("/", headers=headers)
+
+    assert answer.status_code == 503
+    assert world.PROJECT not in answer.text
+
+
+def test_a_form_that_is_too_long_is_not_read(page: Page) -> None:
+    fields = {"token": page.token(), "image": SITE, "why": "x" * 70_000}
+
+    assert page.post("/deploy", fields).status_code == 413
+    assert page.messages() == []
+
+
+def test_a_page_takes_no_request_of_another_kind(page: Page) -> None:
+    headers = page._door.headers(world.OPERATOR)
+
+    assert page._client.put("/deploy", headers=headers).status_code == 405
+    assert page._client.head("/", headers=headers).status_code == 200
+
+
+def test_a_wrong_form_says_what_would_be_right(page: Page) -> None:
+    for fields, says in (
+        ({"image": "nginx:"}, "tag"),
+        ({"image": SITE, "port": "80a"}, "right is a number"),
+        ({"image": SITE, "service": "Not One"}, "Not One"),
+    ):
+        answer = page.post("/deploy", {"token": page.token(), **fields})
+        assert answer.status_code == 400
+        assert says in answer.text
+    assert page.messages() == []
+
+
+def test_what_the_mirror_holds_is_shown_with_how_it_lags(cloud: Cloud, page: Page) -> None:
+    track(cloud)
+    cloud.hub.push(SITE, "latest", images.static_site("two"))
+
+    text = page.text("/mirror")
+
+    assert SITE in text
+    assert re.search(r'class="sign moving".*behind', text)
+    assert page.text("/mirror?page=7")
+    assert page.text("/mirror?page=x")
 
 
 def test_half_a_name_offers_no_tags_and_is_no_error(page: Page) -> None:

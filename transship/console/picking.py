@@ -61,8 +61,11 @@ def tags(config: Config, parts: Parts, image: Reference, *, beginning: str = "")
     return [tag for tag in found if tag.startswith(beginning)][:_TAGS]
 
 
-def pick(config: Config, parts: Parts, image: Reference) -> Picked:
-    """Nothing is raised: what cannot be known is said."""
+def pick(config: Config, parts: Parts, image: Reference, *, spend: bool) -> Picked:
+    """Nothing is raised: what cannot be known is said.
+
+    *spend*: a pull may be spent on it, as by somebody who is about to deploy it.
+    """
     try:
         admit_image(config.policy, image)
         mirror = config.mirrors.for_upstream(image)
@@ -76,6 +79,8 @@ def pick(config: Config, parts: Parts, image: Reference) -> Picked:
     if seen.head is None:
         return Picked(image=image, unseen=str(seen.error))
     picked = Picked(image=image, digest=seen.head.digest, is_index=seen.head.media_type in INDEXES)
+    if not spend:
+        return replace(picked, unseen="shown to operators, since it may cost a pull")
     left = seen.head.rate_limit.remaining if seen.head.rate_limit else None
     if left is not None and left < config.quota_floor:
         return replace(picked, unseen=f"{left} pulls are left, which are kept for deploys")
@@ -96,9 +101,8 @@ def _surveyed(config: Config, parts: Parts, picked: Picked, there: Reference) ->
 
     try:
         return replace(picked, shape=parts.kept.get(("shape", there), ask, seconds=_KEPT_SHAPE))
-    except PermanentError as error:
-        return replace(picked, problem=str(error))
     except TransshipError as error:
-        # Not kept for an hour.
+        # Not kept for an hour: what is missing may be a permission.
         parts.kept.drop(("shape", there))
-        return replace(picked, unseen=str(error))
+        is_final = isinstance(error, PermanentError)
+        return replace(picked, **{"problem" if is_final else "unseen": str(error)})
