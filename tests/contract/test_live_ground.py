@@ -8,17 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from local.clock import Clock
 from tests.fixtures.google_rest import HOSTS, GoogleRest, google_rest
 from tests.live import catalogue, undo
+from tests.live.__main__ import live
 from tests.live.calls import Calls
-from tests.live.experiment import Bench, Experiment
+from tests.live.experiment import Bench, Experiment, tiny
 from tests.live.google import ApiRefused, Google
 from tests.live.ground import ProjectGround
 from tests.live.http import Http
 from tests.live.registry import Registry
 from tests.live.run import Runner, State
+from tests.live.told import told
 from tests.live.world import Cloud
 
 PROJECT = "sample-project"
@@ -249,3 +252,41 @@ def heard(path: str, **headers: str) -> dict[str, Any]:
     """An entry of the listener's log."""
     payload = {"message": "asked", "method": "POST", "path": path, "headers": headers}
     return {"timestamp": "2026-01-01T00:00:00Z", "jsonPayload": payload}
+
+
+# The command
+
+
+def test_what_is_made_and_its_cost_are_said_before_anything_is_asked(tmp_path: Path) -> None:
+    said = CliRunner().invoke(live, ["L6", "L3", "--list", f"--folder={tmp_path}"])
+
+    assert said.exit_code == 0
+    assert "+ private Cloud Run services that scale to zero" in said.output
+    assert "Cost of the dearest: cents" in said.output
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_project_is_named_or_nothing_is_done(tmp_path: Path) -> None:
+    arguments = ["L3", "--yes", f"--folder={tmp_path}", "--member=user:me@example.com"]
+    said = CliRunner(env={"HUB_USER": "", "HUB_TOKEN": ""}).invoke(live, arguments)
+
+    assert said.exit_code == 2
+    assert "--project" in said.output
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_run_that_waits_is_not_forgotten_for_another(run: Run) -> None:
+    run.state.save()
+    folder = f"--folder={run.state.path.parent}"
+
+    said = CliRunner().invoke(live, ["L3", "--yes", "--project=other", folder])
+
+    assert said.exit_code == 1
+    assert "--resume or --abandon" in said.output
+    assert State.load(run.state.path).project == PROJECT
+
+
+def test_a_told_registry_fits_into_a_variable() -> None:
+    # https://cloud.google.com/run/quotas: 32 KiB.
+    tags = dict.fromkeys((f"t{number}" for number in range(200)), tiny(1)) | {"other": tiny(2)}
+    assert len(told(tags)) < 32 * 1024

@@ -113,7 +113,7 @@ def _quota(bench: Bench) -> None:
 
 def _many_tags(bench: Bench) -> None:
     mirror, upstream = bench.ground.controlled("limit")
-    upstream.serve({f"t{number}": tiny(221) for number in range(_SMALL_TAGS)})
+    upstream.serve(dict.fromkeys((f"t{number}" for number in range(_SMALL_TAGS)), tiny(221)))
     answers = [mirror.registry.manifest(_IMAGE, f"t{number}") for number in range(_SMALL_TAGS)]
     refused = [number for number, answer in enumerate(answers) if answer.status == 429]
     bench.answer(

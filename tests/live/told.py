@@ -27,7 +27,7 @@ Entries = Callable[[str, datetime, datetime], list[dict[str, Any]]]
 def told(tags: Mapping[str, Image] | None = None, *, status: int = 200, delay: float = 0.0) -> str:
     """The TOLD of told_registry.py."""
     content: dict[str, tuple[str, str]] = {}
-    for image in (tags or {}).values():
+    for image in {each.digest: each for each in (tags or {}).values()}.values():
         for manifest in image.manifests():
             content[manifest.digest] = (manifest.media_type, _base64(manifest.content))
         for blob in image.blobs():
