@@ -13,6 +13,7 @@ from transship.console.ports import Parts
 from transship.deadline import Deadline
 from transship.errors import PermanentError, TransshipError
 from transship.model.digest import Digest
+from transship.model.fetched import Head
 from transship.model.manifest import INDEXES
 from transship.model.policy import admit_image
 from transship.model.reference import Reference, parse_reference
@@ -79,12 +80,19 @@ def pick(config: Config, parts: Parts, image: Reference, *, spend: bool) -> Pick
     if seen.head is None:
         return Picked(image=image, unseen=str(seen.error))
     picked = Picked(image=image, digest=seen.head.digest, is_index=seen.head.media_type in INDEXES)
-    if not spend:
-        return replace(picked, unseen="shown to operators, since it may cost a pull")
-    left = seen.head.rate_limit.remaining if seen.head.rate_limit else None
-    if left is not None and left < config.quota_floor:
-        return replace(picked, unseen=f"{left} pulls are left, which are kept for deploys")
+    if saved := _saved(config, seen.head, spend=spend):
+        return replace(picked, unseen=saved)
     return _surveyed(config, parts, picked, mirror.serving(image).pin(seen.head.digest).untagged())
+
+
+def _saved(config: Config, head: Head, *, spend: bool) -> str:
+    """Why no pull is spent; empty where one may be."""
+    if not spend:
+        return "shown to operators, since it may cost a pull"
+    left = head.rate_limit.remaining if head.rate_limit else None
+    if left is not None and left < config.quota_floor:
+        return f"{left} pulls are left, which are kept for deploys"
+    return ""
 
 
 def _surveyed(config: Config, parts: Parts, picked: Picked, there: Reference) -> Picked:
@@ -104,5 +112,6 @@ def _surveyed(config: Config, parts: Parts, picked: Picked, there: Reference) ->
     except TransshipError as error:
         # Not kept for an hour: what is missing may be a permission.
         parts.kept.drop(("shape", there))
-        is_final = isinstance(error, PermanentError)
-        return replace(picked, **{"problem" if is_final else "unseen": str(error)})
+        if isinstance(error, PermanentError):
+            return replace(picked, problem=str(error))
+        return replace(picked, unseen=str(error))
