@@ -1,6 +1,7 @@
 """A tick: which revisions are on trial, and one message for each, through the functions."""
 
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -52,6 +53,15 @@ def advancer(cloud: Cloud, on_trial: str) -> Iterator[Function]:
         yield function
 
 
+def rested(cloud: Cloud) -> run_v2.Service:
+    """The service once Cloud Run has done with it: until then it writes as well."""
+    until = time.monotonic() + 10
+    while (service := cloud.service("web")).reconciling:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    return service
+
+
 def asked(cloud: Cloud) -> list[dict[str, Any]]:
     return [json.loads(message.data) for message in cloud.pubsub.backlog(ASKED)]
 
@@ -73,7 +83,7 @@ def test_a_tick_asks_for_the_next_step_of_each_trial(
 
 def test_a_tick_finds_nothing_where_nothing_is_on_trial(cloud: Cloud, advancer: Function) -> None:
     cloud.run.behaviour.operations_go.set()
-    service = cloud.service("web")
+    service = rested(cloud)
     service.annotations.pop("transship.dev/rollout")
     cloud.change(service)
 

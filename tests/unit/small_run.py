@@ -4,6 +4,7 @@ Small enough to be crashed and interleaved thousands of times; time passes when 
 tests/contract/test_small_run.py holds it to what the gRPC stand-in does.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -206,6 +207,6 @@ def _marked(service: Service, marks: Marks) -> Service:
     )
 
 
-def _changed(mapping: object, changes: object) -> dict[str, str]:
-    merged = {**mapping, **changes}  # type: ignore[dict-item]  # both are mappings
+def _changed(mapping: Mapping[str, str], changes: Mapping[str, str | None]) -> dict[str, str]:
+    merged: dict[str, str | None] = {**mapping, **changes}
     return {key: value for key, value in merged.items() if value is not None}
