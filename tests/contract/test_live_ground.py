@@ -176,6 +176,14 @@ def test_what_could_not_be_made_whole_is_taken_back_too(run: Run) -> None:
     assert run.left() == set()
 
 
+def test_what_is_enabled_is_waited_for(run: Run) -> None:
+    run.ground.prepare()
+
+    last = run.calls.take()[-1]
+    assert last["call"].endswith("/v1/operations/enable")
+    assert last["said"]["done"]
+
+
 def test_no_secret_is_recorded(run: Run) -> None:
     make_everything(run.ground)
     run.ground.token_of("somebody@example.com")

@@ -20,7 +20,7 @@ from local.images import static_site
 from local.registry import Logged
 from local.registry.grants import Grants
 from tests.fixtures.live_stage import ACCOUNT, PUBSUB, Stage, stage
-from tests.live import calls, catalogue, functions, infrastructure, undo
+from tests.live import calls, catalogue, functions, google, infrastructure, undo
 from tests.live.experiment import Bench, Experiment, Step
 from tests.live.run import State
 
@@ -374,7 +374,7 @@ def test_a_question_is_settled_by_the_command_beside_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", [calls, functions, infrastructure], ids=lambda each: each.__name__
+    "module", [calls, functions, google, infrastructure], ids=lambda each: each.__name__
 )
 def test_the_examples_hold(module: ModuleType) -> None:
     assert doctest.testmod(module).failed == 0

@@ -69,7 +69,7 @@ class Google:
         if not answer.is_good:
             raise ApiRefused(f"{method} {url}", answer)
         document = answer.json()
-        return self.finished(url, document) if _is_operation(document) else document
+        return self.finished(url, document) if is_operation(document) else document
 
     def done_soon(self, method: str, url: str, body: Any = None) -> Any:
         """As `done`; what was granted a moment ago is not everywhere yet, and is tried again.
@@ -108,8 +108,13 @@ class Google:
         return operation.get("response", {})
 
 
-def _is_operation(document: Any) -> bool:
-    return isinstance(document, dict) and "/operations/" in str(document.get("name", ""))
+def is_operation(document: Any) -> bool:
+    """
+    >>> is_operation({"name": "operations/acf.1"}), is_operation({"name": "projects/p/topics/t"})
+    (True, False)
+    """
+    # Of a location, or of nothing as at the Service Usage API.
+    return isinstance(document, dict) and "/operations/" in f"/{document.get('name', '')}"
 
 
 def signed_in() -> Callable[[], str]:

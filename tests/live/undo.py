@@ -11,7 +11,7 @@ from typing import Any
 
 import urllib3
 
-from tests.live.google import ApiRefused, Google, NotFinished
+from tests.live.google import ApiRefused, Google, NotFinished, is_operation
 from tests.live.run import State
 from tests.live.world import Cloud
 
@@ -56,7 +56,7 @@ def _delete(google: Google, url: str) -> None:
     if not answer.is_good:
         raise ApiRefused(f"DELETE {url}", answer)
     document = answer.json()
-    if "/operations/" in str(document.get("name", "")):
+    if is_operation(document):
         google.finished(url, document)
 
 
@@ -131,7 +131,7 @@ def _change_policy(google: Google, project: str, change: Callable[[Policy], Any]
         policy = google.done("POST", f"{url}:getIamPolicy", asked)
         change(policy)
         policy["version"] = 3
-        body = {"policy": policy, "updateMask": "auditConfigs,bindings,etag,version"}
+        body = {"policy": policy, "updateMask": "auditConfigs,bindings,etag"}
         answer = google.ask("POST", f"{url}:setIamPolicy", body)
         if answer.is_good:
             return
