@@ -38,7 +38,7 @@ def settle(
     body = request.get_data(cache=False)
     event_id = ""
     try:
-        delivery = delivery_of(dict(request.headers), body, now=datetime.now(UTC))
+        delivery = delivery_of(request.headers, body, now=datetime.now(UTC))
         event_id = delivery.event_id
         outcome = handle(delivery)
     except PermanentError as error:

@@ -10,10 +10,11 @@ comes from the audit log.
 import base64
 import binascii
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Protocol
 
 import msgspec
 from cloudevents.exceptions import GenericException
@@ -64,21 +65,29 @@ class _Push(Struct, frozen=True):
     delivery_attempt: int = msgspec.field(name="deliveryAttempt", default=0)
 
 
-def delivery_of(headers: Mapping[str, str], body: bytes, *, now: datetime) -> Delivery:
+class Headers(Protocol):
+    """Of a request, asked for by names of any case: to list them all takes longer than the rest."""
+
+    def get(self, key: str, default: str) -> str: ...
+    def items(self) -> Iterable[tuple[str, str]]: ...
+
+
+def delivery_of(headers: Headers, body: bytes, *, now: datetime) -> Delivery:
     """The message in a push request, wrapped or not; *now* is its time where it has none.
 
     Raises InvalidEvent for a request that neither Pub/Sub nor Eventarc would send.
     """
     if len(body) > BODY_LIMIT:
         raise InvalidEvent(f"the request has {len(body)} bytes, over {BODY_LIMIT}")
-    lower = {key.lower(): value for key, value in headers.items()}
     try:
-        if _MESSAGE_ID in lower:
-            return _unwrapped(lower, body, now)
-        if "ce-id" not in lower and not lower.get("content-type", "").startswith(_STRUCTURED):
+        if message_id := headers.get(_MESSAGE_ID, ""):
+            return _unwrapped(message_id, headers, body, now)
+        if not headers.get("ce-id", "") and not headers.get("content-type", "").startswith(
+            _STRUCTURED
+        ):
             push = msgspec.json.decode(body, type=_Push)
             return _wrapped(push, push.message.message_id or id_of(body), now)
-        event = from_http(lower, body)
+        event = from_http({key.lower(): value for key, value in headers.items()}, body)
         if event["type"] == _AUDIT_LOG:
             return _audit_event(event, now)
         push = msgspec.convert(event.data, type=_Push)
@@ -99,17 +108,17 @@ def _wrapped(push: _Push, message_id: str, now: datetime) -> Delivery:
     )
 
 
-def _unwrapped(headers: Mapping[str, str], body: bytes, now: datetime) -> Delivery:
+def _unwrapped(message_id: str, headers: Headers, body: bytes, now: datetime) -> Delivery:
     """https://cloud.google.com/pubsub/docs/payload-unwrapping, with metadata.
 
     Attributes have become headers among other headers, and are not read.
     """
     return Delivery(
-        event_id=headers[_MESSAGE_ID],
-        message_id=headers[_MESSAGE_ID],
+        event_id=message_id,
+        message_id=message_id,
         data=body,
         attributes={},
-        published_at=_time(headers.get(_PUBLISH_TIME), now),
+        published_at=_time(headers.get(_PUBLISH_TIME, ""), now),
         subscription=headers.get(_SUBSCRIPTION, ""),
     )
 

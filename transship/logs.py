@@ -67,6 +67,9 @@ def request_context(headers: Headers, *, project: str) -> Iterator[None]:
         fields["logging.googleapis.com/spanId"] = span_id
     if execution := headers.get("Function-Execution-Id", ""):
         fields["logging.googleapis.com/labels"] = {"execution_id": execution}
+    if not fields:
+        yield
+        return
     with structlog.contextvars.bound_contextvars(**fields):
         yield
 

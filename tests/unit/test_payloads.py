@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from werkzeug.datastructures import Headers
 
 from handlers.payloads import BODY_LIMIT, Delivery, delivery_of
 from transship.errors import InvalidEvent
@@ -80,4 +81,4 @@ def test_a_binary_event_is_told_by_its_headers_in_any_case() -> None:
     headers = {"Ce-Id": "5", "CE-SOURCE": "s", "ce-type": "t", "Ce-Specversion": "1.0"}
     body = json.dumps({"message": {"data": "aGVsbG8="}}).encode()
 
-    assert delivery_of(headers, body, now=NOW).event_id == "5"
+    assert delivery_of(Headers(headers), body, now=NOW).event_id == "5"
