@@ -6,9 +6,9 @@ from transship.model import report
 from transship.model.asking import ask_of
 from transship.model.mirror import Mirrors
 from transship.model.outcome import Outcome
-from transship.model.plan import refuse_foreign, standing
 from transship.model.policy import Policy, admit
 from transship.model.request import Deploy
+from transship.model.standing import refuse_foreign, standing
 from transship.planning import Planning
 from transship.ports import Parts
 from transship.rollout import is_public, of_container, roll_out

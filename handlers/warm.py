@@ -16,7 +16,6 @@ from transship.model.fetched import Head
 from transship.model.marks import TRACKED_LABEL
 from transship.model.mirror import Mirror
 from transship.model.outcome import Outcome, Swept, Unchanged, Warmed
-from transship.model.plan import Found
 from transship.model.policy import admit_image
 from transship.model.reason import Reason
 from transship.model.record import UPSTREAM
@@ -32,6 +31,7 @@ from transship.model.sweeping import (
     shards,
     tags_of,
 )
+from transship.model.wanted import Found
 from transship.resolve import resolve
 from transship.shard import WarmParts, sweep_shard
 

@@ -11,11 +11,12 @@ from transship.model import report
 from transship.model.candidate import is_undecided, read_trial
 from transship.model.focus import focus_revision, seen_by
 from transship.model.outcome import Outcome
-from transship.model.plan import CreateService, NewRevision, SetPublic, is_applied, standing
+from transship.model.plan import CreateService, NewRevision, SetPublic
 from transship.model.quarantine import bad_revision
 from transship.model.reason import Reason
 from transship.model.request import Deploy
 from transship.model.service import CLIENT, Revision, Service, State
+from transship.model.standing import is_applied, standing
 from transship.model.witnessed import began_on_trial, passed, witnessed
 from transship.ports import Access, CloudRun
 from transship.rollout import Landed, set_public, watch

@@ -11,18 +11,11 @@ from msgspec import structs
 
 from transship.lookup import Resolved, look_up
 from transship.model.mirror import Mirror
-from transship.model.plan import (
-    Change,
-    CreateService,
-    Found,
-    NewRevision,
-    plan_deploy,
-    recorded,
-    want,
-)
+from transship.model.plan import Change, CreateService, NewRevision, plan_deploy
 from transship.model.record import MIRROR, RECORD, UPSTREAM
 from transship.model.request import Deploy
 from transship.model.service import Service
+from transship.model.wanted import Found, recorded, want
 from transship.ports import Parts
 
 

@@ -10,10 +10,10 @@ from transship.deadline import Deadline
 from transship.model.gate import Gate, Verdict
 from transship.model.marks import Marks
 from transship.model.naming import ServiceName
-from transship.model.plan import Found, Wanted
 from transship.model.reference import Reference
 from transship.model.service import Revision, Service
 from transship.model.traffic import Share
+from transship.model.wanted import Found, Wanted
 from transship.prove import Progress
 from transship.resolve import Registry
 from transship.stock import Stock

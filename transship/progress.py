@@ -18,11 +18,11 @@ from transship.errors import TransshipError
 from transship.model.fetched import Head
 from transship.model.marks import Marks
 from transship.model.naming import ServiceName
-from transship.model.plan import Found, Wanted
 from transship.model.reference import Reference
 from transship.model.request import Deploy
 from transship.model.service import Revision, Service
 from transship.model.traffic import Share
+from transship.model.wanted import Found, Wanted
 from transship.ports import Parts, Prove, ServicesAndRevisions
 from transship.prove import Progress
 from transship.resolve import Registry

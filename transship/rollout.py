@@ -20,19 +20,11 @@ from transship.errors import (
 from transship.model.candidate import is_undecided, read_trial
 from transship.model.focus import focus
 from transship.model.naming import ServiceName
-from transship.model.plan import (
-    Annotate,
-    Change,
-    CreateService,
-    NewRevision,
-    SetPublic,
-    is_applied,
-    refuse_foreign,
-    standing,
-)
+from transship.model.plan import Annotate, Change, CreateService, NewRevision, SetPublic
 from transship.model.reason import Reason
 from transship.model.request import Deploy
 from transship.model.service import Service
+from transship.model.standing import is_applied, refuse_foreign, standing
 from transship.model.trial import Trial
 from transship.ports import Access, CloudRun
 

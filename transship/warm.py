@@ -11,10 +11,10 @@ import structlog
 from transship.deadline import Deadline
 from transship.errors import TransshipError
 from transship.model.fetched import Fetched
-from transship.model.plan import Found
 from transship.model.platform import Platform
 from transship.model.record import Proof
 from transship.model.reference import Reference
+from transship.model.wanted import Found
 from transship.pull import Limits, Pulled
 
 log = structlog.get_logger()

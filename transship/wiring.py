@@ -26,8 +26,8 @@ from transship.followers import Send
 from transship.heat import Heat
 from transship.lately import Lately
 from transship.model.outcome import Outcome
-from transship.model.plan import Found
 from transship.model.reference import Reference
+from transship.model.wanted import Found
 from transship.ports import Parts
 from transship.prove import Progress
 from transship.pull import Limits

@@ -9,13 +9,13 @@ from transship.model.marks import TRACKED_LABEL
 from transship.model.messages import DeployRequest
 from transship.model.mirror import parse_mirrors
 from transship.model.naming import ServiceName, tracking_label
-from transship.model.plan import Found, Wanted, want
 from transship.model.record import Proof, Record
 from transship.model.reference import Reference, parse_reference
 from transship.model.request import Deploy, deploy_of
 from transship.model.service import CLIENT, Condition, Container, Revision, Service, State
 from transship.model.settings import Settings
 from transship.model.traffic import Share
+from transship.model.wanted import Found, Wanted, want
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 MIRRORS = parse_mirrors("docker.io=asia-northeast1-docker.pkg.dev/sample-project/docker")

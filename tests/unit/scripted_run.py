@@ -8,9 +8,9 @@ from transship.errors import ServiceConflict, TransshipError
 from transship.model.gate import Gate, Verdict
 from transship.model.marks import Marks
 from transship.model.naming import ServiceName
-from transship.model.plan import Wanted
 from transship.model.service import Revision, Service
 from transship.model.traffic import Share
+from transship.model.wanted import Wanted
 from transship.ports import CloudRun
 
 

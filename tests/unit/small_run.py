@@ -12,9 +12,9 @@ from tests.unit.nouns import NAME, NOON, a_service
 from transship.errors import ServiceConflict
 from transship.model.marks import Marks
 from transship.model.naming import ServiceName
-from transship.model.plan import Wanted
 from transship.model.service import CLIENT, Condition, Container, Revision, Service, State
 from transship.model.traffic import Share
+from transship.model.wanted import Wanted
 
 
 @dataclass(kw_only=True)

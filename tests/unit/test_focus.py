@@ -35,11 +35,12 @@ from transship.model.focus import (
 from transship.model.marks import TRACKED_LABEL, Marks, tracking_marks
 from transship.model.naming import tracking_label
 from transship.model.outcome import Deployed
-from transship.model.plan import NewRevision, plan_deploy, standing
+from transship.model.plan import NewRevision, plan_deploy
 from transship.model.quarantine import quarantine_marks
 from transship.model.reason import Reason
 from transship.model.reference import parse_reference
 from transship.model.service import Container, Service
+from transship.model.standing import standing
 from transship.rollout import Landed, another_trial, of_container, roll_out
 
 HELPER = parse_reference("library/fluentd:v1")

@@ -34,18 +34,16 @@ from transship.model.plan import (
     NewRevision,
     SetPublic,
     differing,
-    is_applied,
     plan_deploy,
-    recorded,
-    refuse_foreign,
-    standing,
     tracking_holds,
 )
 from transship.model.reason import Reason
 from transship.model.request import Deploy
 from transship.model.service import Container, Service
 from transship.model.settings import Settings, pairs
+from transship.model.standing import is_applied, refuse_foreign, standing
 from transship.model.traffic import Share
+from transship.model.wanted import recorded
 
 ASKED = Settings(concurrency=7)
 

@@ -22,10 +22,10 @@ from transship.model.fetched import Head
 from transship.model.gate import Gate, Health, Verdict
 from transship.model.marks import ROLLOUT_LABEL
 from transship.model.outcome import Outcome
-from transship.model.plan import Found
 from transship.model.reference import Reference
 from transship.model.service import Service
 from transship.model.trial import trial_event
+from transship.model.wanted import Found
 from transship.ports import Parts
 
 CONFIG = Config.from_env(

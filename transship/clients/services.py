@@ -19,9 +19,9 @@ from transship.errors import Refused, ServiceConflict
 from transship.model.focus import is_cause, is_of, key_of, placed
 from transship.model.marks import Marks
 from transship.model.naming import ServiceName
-from transship.model.plan import Wanted
 from transship.model.service import CLIENT, Revision, Service
 from transship.model.traffic import Share
+from transship.model.wanted import Wanted
 
 _API = "run.googleapis.com"
 _READ_TIMEOUT = 10.0

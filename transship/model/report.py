@@ -14,14 +14,7 @@ from transship.model.outcome import (
     Unchanged,
     in_words,
 )
-from transship.model.plan import (
-    Annotate,
-    Change,
-    CreateService,
-    NewRevision,
-    SetPublic,
-    differing,
-)
+from transship.model.plan import Annotate, Change, CreateService, NewRevision, SetPublic, differing
 from transship.model.quarantine import Bad
 from transship.model.reason import Reason
 from transship.model.record import Record
