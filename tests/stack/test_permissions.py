@@ -35,6 +35,11 @@ pytestmark = pytest.mark.stack
 
 INFRA = Path(__file__).parents[2] / "infra"
 KEPT_WARM = "dockersamples/kept-warm"
+# As infra/ writes it, with regions that are named.
+POLICY = {
+    "public": ["**"],
+    "targets": [{"project": world.PROJECT, "region": world.LOCATION}],
+}
 # Told at an address that the local Docker Hub answers, with 404.
 NOTIFIED = [{"name": "ops", "kind": "slack", "url": "https://auth.docker.io/ops"}]
 
@@ -156,6 +161,7 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
             relays,
             TRANSSHIP_KEEP_WARM=f"docker.io/{KEPT_WARM}:latest",
             TRANSSHIP_NOTIFY=json.dumps(NOTIFIED),
+            TRANSSHIP_POLICY=json.dumps(POLICY),
         )
         with stack:
             stage = Stage(stack)
@@ -218,8 +224,13 @@ def trials(stage: Stage) -> bool:
     stage.hub.push(web.repository, "latest", images.static_site("better"))
     told = stage.settle(web.message(probe=probe, strategy="candidate"))
     assert told["type"] == "deployed"
+    advancer = world.account("transship-advance")
     stage.stack.scheduler.run("transship-rollouts")
-    eventually(lambda: has_published(stage, world.account("transship-advance")), "a next step")
+    eventually(lambda: "redeploy" in published(stage, advancer), "the next step is asked for")
+    # Neither list of services is allowed for a moment, which is told.
+    refuse(stage, advancer, "v1.ListServices", "ListServices")
+    stage.stack.scheduler.run("transship-rollouts")
+    eventually(lambda: "outcomes" in published(stage, advancer), "the refusal is told")
     first = stage.revisions(web)[-1]
     back = {"kind": "rollback", "service": web.service, "revision": first, "by": "me"}
     assert stage.settle(back)["type"] == "rolled_back"
@@ -230,8 +241,7 @@ def trials(stage: Stage) -> bool:
 def hints(stage: Stage, web: Fresh) -> None:
     """A tag moves; one of the hints meets a project whose services cannot be listed at once."""
     stage.hub.push(web.repository, "latest", images.static_site("moved"))
-    refused = Fault(method="v1.ListServices", code=grpc.StatusCode.PERMISSION_DENIED)
-    stage.run.inject(refused)
+    refuse(stage, world.REFRESHER, "v1.ListServices")
     pushed = event("docker_hub_webhook")
     pushed["repository"]["repo_name"] = web.repository
     post(stage, "docker_hub_webhook", pushed, path=f"/{world.WEBHOOK_SECRET}")
@@ -306,11 +316,7 @@ def written_down(stack: RelayedStack) -> Day:
         account = short(email)
         made = [call for relay in relays for call in relay.calls]
         calls[account] = {method for method, _ in made} | set(kinds_of_change(made))
-        topics[account] = {
-            PublishRequest.deserialize(request).topic.rpartition("/")[2].removeprefix("transship-")
-            for method, request in made
-            if method == _PUBLISH
-        }
+        topics[account] = topics_of(made)
     for call in stack.run.calls("v1.ListServices"):
         calls[short(call.principal)].add(call.method)
     for seen in stack.mirror.requests:
@@ -332,10 +338,26 @@ def kinds_of_change(made: list[tuple[str, bytes]]) -> Iterator[str]:
                 yield "invoker_iam_disabled"
 
 
-def has_published(stage: Stage, account: str) -> bool:
+def refuse(stage: Stage, account: str, *methods: str) -> None:
+    """Each once."""
+    denied = grpc.StatusCode.PERMISSION_DENIED
+    for method in methods:
+        stage.run.inject(Fault(method=method, code=denied, principal=account))
+
+
+def published(stage: Stage, account: str) -> set[str]:
+    """The topics."""
     stack = stage.stack
     assert isinstance(stack, RelayedStack)
-    return any(method == _PUBLISH for relay in stack.relays[account] for method, _ in relay.calls)
+    return topics_of([call for relay in stack.relays[account] for call in relay.calls])
+
+
+def topics_of(made: list[tuple[str, bytes]]) -> set[str]:
+    return {
+        PublishRequest.deserialize(request).topic.rpartition("/")[2].removeprefix("transship-")
+        for method, request in made
+        if method == _PUBLISH
+    }
 
 
 def short(email: str) -> str:
