@@ -76,5 +76,8 @@ def request_context(headers: Headers, *, project: str) -> Iterator[None]:
 
 def _severity(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     event["severity"] = str(event.pop("level", "info")).upper()
+    # Cloud Logging's `message` is the event's name; a failed outcome has one of its own.
+    if "message" in event:
+        event["condition_message"] = event.pop("message")
     event["message"] = event.pop("event", "")
     return event

@@ -40,6 +40,20 @@ def test_a_line_has_a_severity_a_message_and_fields() -> None:
     ]
 
 
+def test_an_outcomes_own_message_does_not_get_lost_behind_the_events_name() -> None:
+    lines: list[dict[str, Any]] = []
+    with logging_to(lines):
+        structlog.get_logger().info("event settled", message="never listened on 80")
+
+    assert lines == [
+        {
+            "severity": "INFO",
+            "message": "event settled",
+            "condition_message": "never listened on 80",
+        }
+    ]
+
+
 def test_what_libraries_log_has_the_same_form() -> None:
     lines: list[dict[str, Any]] = []
     with logging_to(lines):

@@ -103,8 +103,11 @@ def _clock(time: str) -> str:
 
 
 def _fields(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Of the outcome: a line of the log has the platform's as well."""
-    return {key: each for key, each in entry.items() if "/" not in key and key != "message"}
+    """Of the outcome: a line of the log has the platform's as well, and its own message."""
+    fields = {key: each for key, each in entry.items() if "/" not in key and key != "message"}
+    if "condition_message" in fields:
+        fields["message"] = fields.pop("condition_message")
+    return fields
 
 
 def _checked(tools: Tools, service: str) -> str:

@@ -47,9 +47,7 @@ class Ended:
         return sign_of_outcome(self.text("kind") or self.kind)
 
     def text(self, name: str) -> str:
-        # The log's own message takes the place of an outcome's.
-        said = self.fields.get(name) or ""
-        return "" if said == _MESSAGE else str(said)
+        return str(self.fields.get(name) or "")
 
     @property
     def is_news(self) -> bool:
