@@ -5,17 +5,9 @@ What nobody named is kept: the traffic split, revision tags, sidecars, every oth
 
 from dataclasses import dataclass, replace
 
-from transship.model.candidate import (
-    CANDIDATE,
-    IMMEDIATE,
-    STRATEGY_KEY,
-    begin,
-    read_trial,
-)
+from transship.model.candidate import CANDIDATE, IMMEDIATE, STRATEGY_KEY, begin, read_trial
 from transship.model.focus import free_labels
-from transship.model.follow import (
-    WHY_KEY,
-)
+from transship.model.follow import WHY_KEY
 from transship.model.marks import NO_MARKS, TRACKED_LABEL, Marks, merged, tracking_marks
 from transship.model.naming import ServiceName, tracking_label
 from transship.model.reason import Reason

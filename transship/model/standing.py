@@ -1,10 +1,7 @@
 """Whether a deploy may touch a service at all: whose it is, and who was there before."""
 
 from transship.errors import Refused
-from transship.model.follow import (
-    follow,
-    follower_of,
-)
+from transship.model.follow import follow, follower_of
 from transship.model.policy import refuse_target
 from transship.model.quarantine import bad_revision
 from transship.model.reason import Reason

@@ -6,17 +6,10 @@ from datetime import datetime
 
 import msgspec
 
-from transship.model.candidate import (
-    STRATEGY_KEY,
-)
+from transship.model.candidate import STRATEGY_KEY
 from transship.model.digest import Digest
 from transship.model.focus import needed_beside
-from transship.model.follow import (
-    AUTOMATIC_KEY,
-    HOUR,
-    WHY_KEY,
-    automatic_times,
-)
+from transship.model.follow import AUTOMATIC_KEY, HOUR, WHY_KEY, automatic_times
 from transship.model.gate import PROBE_KEY, Gate
 from transship.model.marks import NO_MARKS, Marks, merged, tracking_marks
 from transship.model.merging import merged_settings
