@@ -19,14 +19,14 @@ _PERIOD, _SHARE = 100_000, 0.167
 
 
 def measure(tiny: bool) -> str:
-    repeat, targets = (1, []) if tiny else (7, TARGETS)
+    repeat, targets = (1, []) if tiny else (5, TARGETS)
     full = take_turns(_starts(targets, ()), repeat)
     rows = [_row("2 cores", who, turns, full["hello"]) for who, turns in full.items()]
     says = ""
     if not tiny:
         with _slowed() as before:
             if before:
-                slow = take_turns(_starts(["deploy_image", "refresh_services"], before), 3)
+                slow = take_turns(_starts(["deploy_image", "refresh_services"], before), 2)
                 rows += [_row("0.167 vCPU", who, its, slow["hello"]) for who, its in slow.items()]
             else:
                 says = "This machine allows no cgroup quota, so 0.167 vCPU was not measured.\n"
