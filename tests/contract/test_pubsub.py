@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import functions_framework
+import google.cloud.pubsub_v1 as pubsub
 import grpc
 import pytest
 from google.api_core import exceptions
-from google.cloud import pubsub_v1 as pubsub  # type: ignore[import-untyped]  # has no py.typed
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.pubsub_v1 import PublisherClient, SubscriberClient, types
