@@ -27,7 +27,7 @@ check: install
 
 test: install
 	@sh tools/packages.sh test
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 # Experiments in a real project, which is named and asked about: docs/live.md.
 live: install
