@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 # Pub/Sub pushes messages of up to 10 MB as base64; outcomes are far below.
 _BODY_LIMIT = 1024 * 1024
+_DRAINED = 4 * _BODY_LIMIT
 _TIMEOUT = 30.0
 _LONGEST_WAIT = 20.0
 _TYPE = "application/json"
@@ -113,6 +114,8 @@ class _Handler(BaseHTTPRequestHandler):
         if self.headers.get_content_type() != _TYPE or not length.isdigit():
             self._refuse(415, f"a POST has a Content-Length and is {_TYPE}")
         elif int(length) > _BODY_LIMIT:
+            # Read, within reason: who is still sending does not see an answer.
+            self.rfile.read(min(int(length), _DRAINED))
             self._refuse(413, f"at most {_BODY_LIMIT} bytes")
         else:
             try:

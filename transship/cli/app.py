@@ -10,7 +10,7 @@ import click
 
 from transship.cli.dead_letters import dead_letters
 from transship.cli.deploy import deploy
-from transship.cli.ending import Status, in_words
+from transship.cli.ending import INTERRUPTED, Status, in_words
 from transship.cli.images import images, tags, warm
 from transship.cli.outcomes import outcomes
 from transship.cli.pause import pause, resume
@@ -73,6 +73,11 @@ def main() -> NoReturn:
     def end(number: int, _: FrameType | None) -> NoReturn:
         sys.exit(128 + number)
 
+    def interrupt(_: int, __: FrameType | None) -> NoReturn:
+        INTERRUPTED.set()
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, interrupt)
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGHUP, end)
     transship(prog_name="transship")

@@ -8,6 +8,7 @@
 130  Ctrl-C
 """
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
@@ -33,6 +34,10 @@ class Status(IntEnum):
     TIMED_OUT = 3
     NOT_REACHED = 4
     INTERRUPTED = 130
+
+
+# Ctrl-C, remembered: where it comes in the middle of a call of gRPC's, the exception may be lost.
+INTERRUPTED = threading.Event()
 
 
 class Ended(click.ClickException):

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from transship.cli.ending import Ended, Status
+from transship.cli.ending import INTERRUPTED, Ended, Status
 from transship.deadline import Deadline
 from transship.errors import AccessDenied, ServiceConflict, TemporaryError, TransshipError
 from transship.model.naming import ServiceName
@@ -89,6 +89,8 @@ def outcome_of(
 
 def outcomes(subscriptions: Subscriptions, subscription: str, *, seconds: float) -> Iterator[Heard]:
     """Those that have come, after a wait of a few seconds at most."""
+    if INTERRUPTED.is_set():
+        raise KeyboardInterrupt
     received = subscriptions.pull(subscription, seconds=seconds)
     subscriptions.acknowledge(subscription, received)
     for each in received:

@@ -19,6 +19,7 @@ from transship.errors import TransshipError
 
 _API = "pubsub.googleapis.com"
 _TIMEOUT = 30.0
+_DELETE = 5.0
 _PAGE = 100
 # Pub/Sub's least for both: https://cloud.google.com/pubsub/docs/subscription-properties
 _DAY, _TEN_MINUTES = 24 * 3600, 600
@@ -124,7 +125,8 @@ class Subscriptions:
 
     def _delete(self, name: str) -> None:
         with translated(f"delete {name}", api=_API, grant="roles/pubsub.editor"):
-            self._subscriber.delete_subscription(subscription=name, timeout=_TIMEOUT)
+            # Once, and soon: somebody waits for the end, and Pub/Sub forgets it by itself.
+            self._subscriber.delete_subscription(subscription=name, retry=None, timeout=_DELETE)
 
 
 def _reads(subscription: str) -> str:
