@@ -158,7 +158,8 @@ def watch(name: ServiceName, landed: Landed, cloud_run: CloudRun) -> Service:
         if cloud_run.deadline.remaining() < wait:
             raise DeployPending(f"{name}: Cloud Run is still working on generation {generation}")
         service = None
-        cloud_run.sleep(wait * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, not a secret
+        jittered = wait * random.uniform(0.8, 1.2)  # noqa: S311 - not a secret
+        cloud_run.sleep(min(jittered, cloud_run.deadline.remaining()))
         wait = min(wait * _LOOK_FACTOR, _LONGEST_LOOK)
 
 

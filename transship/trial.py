@@ -60,7 +60,8 @@ def _move_on(name: ServiceName, event_id: str, cloud_run: CloudRun, *, patient: 
         verdicts = {}
         if cloud_run.deadline.remaining() < wait:
             raise DeployPending(f"{name}: {trial.revision} is still on trial")
-        cloud_run.sleep(wait * random.uniform(0.8, 1.2))  # noqa: S311 - jitter, not a secret
+        jittered = wait * random.uniform(0.8, 1.2)  # noqa: S311 - not a secret
+        cloud_run.sleep(min(jittered, cloud_run.deadline.remaining()))
         wait = min(wait * _LOOK_FACTOR, _LONGEST_LOOK)
 
 
