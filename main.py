@@ -2,7 +2,7 @@
 
 Each is deployed by infra/functions.tf with its name as FUNCTION_TARGET, behind push subscriptions.
 HTTP functions rather than CloudEvent functions: docs/adr/0006-http-functions.md. Each loads its own
-handler with its first event, and none of the others': docs/adr/0013-speed.md.
+handler with its first event, and none of the others': docs/adr/0014-speed.md.
 """
 
 import os

@@ -28,57 +28,21 @@ from local.pubsub.emulator import Emulator
 from local.pubsub.google_emulator import GoogleEmulator, choose
 from local.registry import DockerHub, Mirror, Upstream
 from local.registry.artifact_registry import add_artifact_registry
-from local.run import CloudRun, host_platform
-from local.scheduler import Job, Scheduler
-
-# Production waits 10 to 600 seconds between deliveries (infra/); a person here waits for none.
-_BACKOFF = {"minimum_backoff": {"nanos": 200_000_000}, "maximum_backoff": {"seconds": 2}}
-_ACK_DEADLINE = 600
-_ATTEMPTS = 100
-
-# Topic -> the function that its messages are pushed to.
-ROUTES = {
-    world.DEPLOY: "deploy_image",
-    world.REDEPLOY: "deploy_image",
-    world.HINTS: "refresh_services",
-    world.GCR: "refresh_services",
-    world.WARM: "warm_mirror",
-    world.ROLLOUTS: "advance_rollouts",
-    world.DEAD_LETTER: "bury",
-}
-# Those that no topic is pushed to; others are asked by Docker Hub, by Eventarc and by people.
-_UNROUTED = ("docker_hub_webhook", "forward_hints", "console")
-# Where somebody wants notices: TRANSSHIP_NOTIFY.
-_NOTIFIED = {world.OUTCOMES: "notify", world.NOTICES: "notify"}
-_THREADS = {"deploy_image": 8, "refresh_services": 8}
-_FEW_THREADS = 4
-_PUBLISHED = 5.0
-_ACCOUNTS = {
-    "deploy_image": world.DEPLOYER,
-    "refresh_services": world.REFRESHER,
-    "docker_hub_webhook": world.account("transship-webhook"),
-    "forward_hints": world.account("transship-forward"),
-    "warm_mirror": world.WARMER,
-    "advance_rollouts": world.account("transship-advance"),
-    "bury": world.account("transship-bury"),
-    "console": world.CONSOLE,
-    "notify": world.account("transship-notify"),
-}
-# On the movable clock.
-_JOBS = (
-    Job(
-        name="transship-sweep",
-        schedule="*/10 * * * *",
-        topic=world.WARM,
-        data=b'{"kind": "sweep"}',
-    ),
-    Job(
-        name="transship-rollouts",
-        schedule="*/2 * * * *",
-        topic=world.ROLLOUTS,
-        data=b'{"kind": "tick"}',
-    ),
+from local.routes import (
+    ACCOUNTS,
+    ATTEMPTS,
+    FEW_THREADS,
+    JOBS,
+    NOTIFIED,
+    ROUTES,
+    THREADS,
+    UNROUTED,
+    make_topics,
 )
+from local.run import CloudRun, host_platform
+from local.scheduler import Scheduler
+
+_PUBLISHED = 5.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,7 +68,7 @@ class Stack:
         *,
         pubsub: Emulator | GoogleEmulator | None = None,
         containers: bool = True,
-        attempts: int = _ATTEMPTS,
+        attempts: int = ATTEMPTS,
         settings: dict[str, str] | None = None,
         page_behind: Auth = "iap",
         outside: Mapping[str, str] | None = None,
@@ -150,7 +114,7 @@ class Stack:
         )
         self.logging = CloudLogging(world.PROJECT)
         self.functions: dict[str, Function] = {}
-        self.routes = ROUTES | (_NOTIFIED if "TRANSSHIP_NOTIFY" in self._settings else {})
+        self.routes = ROUTES | (NOTIFIED if "TRANSSHIP_NOTIFY" in self._settings else {})
         self.front_door = FrontDoor(
             lambda: self.functions["console"].url, audience=world.PAGE, auth=page_behind
         )
@@ -254,17 +218,18 @@ class Stack:
         self._running.callback(self._stop_functions)
         self.front_door.start()
         self._running.callback(self.front_door.stop)
-        for target in dict.fromkeys((*self.routes.values(), *_UNROUTED)):
+        for target in dict.fromkeys((*self.routes.values(), *UNROUTED)):
             function = Function(
                 target,
-                self.settings(_ACCOUNTS[target]),
-                threads=_THREADS.get(target, _FEW_THREADS),
+                self.settings(ACCOUNTS[target]),
+                threads=THREADS.get(target, FEW_THREADS),
                 log=self.root / "log" / f"{target}.log",
             )
             self.functions[target] = function
             self.logging.watch(f"transship-{target.replace('_', '-')}", function.log)
             function.start()
-        self._make_topics()
+        urls = {target: function.url for target, function in self.functions.items()}
+        make_topics(self.publisher(), self.subscriber(), self.routes, urls, attempts=self._attempts)
         self._start_notices()
         self._start_scheduler()
         for target, function in self.functions.items():
@@ -299,44 +264,10 @@ class Stack:
             self.clock,
             lambda topic, data: publisher.publish(topic=topic, messages=[PubsubMessage(data=data)]),
         )
-        for job in _JOBS:
+        for job in JOBS:
             self.scheduler.add(job)
         self.scheduler.start()
         self._running.callback(self.scheduler.stop)
-
-    def _make_topics(self) -> None:
-        publisher, subscriber = self.publisher(), self.subscriber()
-        for topic in dict.fromkeys((*self.routes, world.OUTCOMES, world.PROGRESS, world.NOTICES)):
-            publisher.create_topic(name=topic)
-        for topic, target in self.routes.items():
-            # The topic in the URL's path, as infra/ has it.
-            given_up = {
-                "dead_letter_topic": world.DEAD_LETTER,
-                "max_delivery_attempts": self._attempts,
-            }
-            subscriber.create_subscription(
-                {
-                    "name": world.subscription(f"{_short(topic)}-push"),
-                    "topic": topic,
-                    "push_config": {"push_endpoint": f"{self.functions[target].url}/{topic}"},
-                    "ack_deadline_seconds": _ACK_DEADLINE,
-                    "retry_policy": _BACKOFF,
-                    # A dead letter has nowhere else to go.
-                    **({} if topic == world.DEAD_LETTER else {"dead_letter_policy": given_up}),
-                }
-            )
-        for topic, matching in (
-            (world.OUTCOMES, ""),
-            # What people make of dead letters is said there too, and is none.
-            (world.DEAD_LETTER, "attributes:CloudPubSubDeadLetterSourceSubscription"),
-        ):
-            subscriber.create_subscription(
-                {
-                    "name": world.subscription(f"{_short(topic)}-retained"),
-                    "topic": topic,
-                    "filter": matching,
-                }
-            )
 
     def __enter__(self) -> Self:
         return self.start()
@@ -348,10 +279,6 @@ class Stack:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
-
-
-def _short(topic: str) -> str:
-    return topic.rpartition("/")[2]
 
 
 def _local_hub(hub: DockerHub) -> Upstream:

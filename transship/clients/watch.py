@@ -1,6 +1,6 @@
 """An end to waits that would have none: one thread for all of them, asleep until the first is due.
 
-A timer's thread for each wait costs 0.3 ms, more than a small request itself (docs/adr/0013).
+A timer's thread for each wait costs 0.3 ms, more than a small request itself (docs/adr/0014).
 """
 
 import math

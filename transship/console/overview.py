@@ -59,7 +59,8 @@ class Row:
 
     @property
     def clear(self) -> str:
-        if self.sign.mood is Mood.GOOD:
+        # Of what is on trial the decision is still to come.
+        if self.sign.mood is Mood.GOOD or self.follower.trial_of:
             return ""
         return clear_of(self.standing.reason)
 
