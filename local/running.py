@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from local import home, world
 from local.control import Control
 from local.front_door import Auth
 from local.outcomes import Outcomes
+from local.registry.rest import RestFace
 from local.samples import Sample
 from local.stack import Part, Stack
 from local.switches import Switches
@@ -61,22 +63,45 @@ def running(
         )
         for sample in shelf:
             stack.hub.push(sample.repository, sample.tag, sample.image)
+        artifact_registry = held.enter_context(RestFace(stack.mirror, stack.clock))
         announcement = home.Announcement(
-            pid=os.getpid(), control=control.url, env=environment(stack, folder)
+            pid=os.getpid(),
+            control=control.url,
+            env={**environment(stack, folder), **gcloud(stack, folder, artifact_registry)},
         )
         home.announce(folder, announcement)
         yield Running(folder=folder, stack=stack, outcomes=outcomes, control=control)
 
 
 def environment(stack: Stack, folder: Path) -> dict[str, str]:
-    """What any client in another terminal needs, gcloud's included."""
+    """What any client in another terminal needs.
+
+    LOCAL_HUB and LOCAL_MIRROR are what goes before an image's name for skopeo and docker, which
+    know of no host map.
+    """
+    hub, mirror = (urlsplit(each).netloc for each in (stack.hub.address, stack.mirror.address))
     return {
         **stack.settings(world.DEPLOYER),
         "TRANSSHIP_LOCAL_DIR": str(folder),
-        # https://cloud.google.com/pubsub/docs/emulator and `gcloud topic configurations`
-        "CLOUDSDK_AUTH_DISABLE_CREDENTIALS": "true",
+        "LOCAL_HUB": hub,
+        "LOCAL_MIRROR": f"{mirror}/{world.PROJECT}/{world.REMOTE}",
+    }
+
+
+def gcloud(stack: Stack, folder: Path, artifact_registry: RestFace) -> dict[str, str]:
+    """What gcloud needs besides, to be the deployer of this cloud without an account.
+
+    https://cloud.google.com/pubsub/docs/emulator and `gcloud topic configurations`
+    """
+    token = folder / "access-token"
+    token.write_text(f"ya29.local.{world.DEPLOYER}\n", encoding="utf-8")
+    overrides = "CLOUDSDK_API_ENDPOINT_OVERRIDES_"
+    return {
+        "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE": str(token),
         "CLOUDSDK_CORE_PROJECT": world.PROJECT,
-        "CLOUDSDK_API_ENDPOINT_OVERRIDES_PUBSUB": f"{stack.pubsub.rest_url.rstrip('/')}/",
+        f"{overrides}ARTIFACTREGISTRY": f"{artifact_registry.address}/",
+        f"{overrides}PUBSUB": f"{stack.pubsub.rest_url.rstrip('/')}/",
+        f"{overrides}RUN": f"{stack.run.v1_url}/",
     }
 
 

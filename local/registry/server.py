@@ -154,6 +154,8 @@ def reset(connection: socket.socket) -> None:
 
 class _Connection(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # Else a TLS handshake is answered without a status line, and docker does not go on to HTTP.
+    default_request_version = "HTTP/1.0"
     # Unbuffered writes meet the peer's delayed acknowledgement: 40 ms for each response.
     wbufsize = 64 * 1024
     server_version = "nginx"
