@@ -88,7 +88,7 @@ def test_memory_does_not_grow_with_the_image() -> None:
         least = min(in_a_process(small.url)["kibibytes"] for _ in range(3))
         most = min(in_a_process(big.url)["kibibytes"] for _ in range(3))
 
-    # The target is 2 MiB, and 0.5 is usual; now and then the small one takes 2 MiB less, when no two
+    # The target is 2 MiB, and 0.5 is usual; at times the small one takes 2 MiB less, when no two
     # of its five blobs are read at the same time. A buffer for each layer would be 8 and more.
     assert most - least <= 3 * 1024
     assert most <= 40 * 1024, "the whole process, without the Google clients"
