@@ -1,12 +1,12 @@
 """One request of somebody who was let in."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, TypeVar
 
 import flask
 import structlog
+from msgspec import Struct
 
 from transship.config import Config
 from transship.console import pages
@@ -20,8 +20,7 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Visit:
+class Visit(Struct, frozen=True, kw_only=True):
     """*token* goes into forms; empty for who may not send any."""
 
     person: Person
@@ -55,8 +54,7 @@ class Visit:
         return answer
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class Part(Struct, frozen=True, kw_only=True):
     """A part of a page, or why it is missing: the rest is shown all the same."""
 
     value: Any = None

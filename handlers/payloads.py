@@ -12,7 +12,6 @@ import binascii
 import hashlib
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -35,8 +34,7 @@ _PUBLISH_TIME = "x-goog-pubsub-publish-time"
 _SUBSCRIPTION = "x-goog-pubsub-subscription-name"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
+class Delivery(Struct, frozen=True, kw_only=True):
     """One message, this time round. *attempt* is 0 where the subscription has no dead letters.
 
     *event_id* is the message's own id, unless it is a dead letter that is published again: then it

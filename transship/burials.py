@@ -6,9 +6,10 @@ and only that acknowledges it: so two people who replay at once replay once.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TypeVar
+
+from msgspec import Struct
 
 from transship.deadline import Deadline
 from transship.model.dead_letter import DeadLetter
@@ -50,8 +51,7 @@ class Subscriptions(Protocol[C]):
     def give_back(self, subscription: str, received: Sequence[C]) -> None: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Burial:
+class Burial(Struct, frozen=True, kw_only=True):
     """*verdict* is empty while nobody has replayed or discarded *letter*."""
 
     letter: DeadLetter

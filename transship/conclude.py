@@ -4,7 +4,7 @@ Only what the cloud's records say is believed: the service's condition, its traf
 the cause that stands on each revision.
 """
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from transship.errors import DeployPending
 from transship.model import report

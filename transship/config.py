@@ -5,9 +5,11 @@ by name. Those of the local stack are refused where Cloud Run runs us (K_SERVICE
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Self
+
+import msgspec
+from msgspec import Struct
 
 from transship import variables
 from transship.model.destination import Destination, parse_destinations
@@ -25,15 +27,14 @@ __all__ = ["REQUIRED", "Config", "Door", "InvalidConfiguration", "Local"]
 _GIB = 1024**3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Local:
+class Local(Struct, frozen=True, kw_only=True):
     """Where the parts of the local stack are; all empty in the cloud.
 
     *hosts*: production host -> local base URL. *run*, *artifact_registry*: host:port, gRPC without
     TLS. *run_v1*: base URL. *account*: whose local access token is sent.
     """
 
-    hosts: Mapping[str, str] = field(default_factory=dict)
+    hosts: Mapping[str, str] = msgspec.field(default_factory=dict)
     run: str = ""
     run_v1: str = ""
     artifact_registry: str = ""
@@ -56,8 +57,7 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Door:
+class Door(Struct, frozen=True, kw_only=True):
     """Who may come to the page, and how it is known who comes.
 
     *auth* is ``iap`` or ``iam``, empty where there is no page. *audience* is IAP's; *keys* sign the
@@ -66,13 +66,16 @@ class Door:
 
     auth: str = ""
     audience: str = ""
-    people: People = field(default_factory=People)
-    keys: tuple[str, ...] = field(default=(), repr=False)
+    people: People = msgspec.field(default_factory=People)
+    keys: tuple[str, ...] = ()
     service: str = ""
 
+    def __repr__(self) -> str:
+        # Its keys are a secret.
+        return f"Door({self.auth!r})"
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Config:
+
+class Config(Struct, frozen=True, kw_only=True):
     """*deadline* in seconds; *upstream_credentials*: registry -> (user name, password).
 
     *tick* is how often Cloud Scheduler has the tags looked at; *upstream_rate* how many requests a
@@ -93,7 +96,7 @@ class Config:
     dead_letter_topic: str
     notices_topic: str
     ignored_principals: frozenset[str]
-    webhook_secrets: tuple[str, ...] = field(repr=False)
+    webhook_secrets: tuple[str, ...]
     rules: Rules
     keep_warm: tuple[Reference, ...]
     quota_floor: int
@@ -106,8 +109,12 @@ class Config:
     registry_hosts: tuple[str, ...]
     private_hosts: tuple[str, ...]
     door: Door
-    notify: tuple[Destination, ...] = field(repr=False)
+    notify: tuple[Destination, ...]
     local: Local
+
+    def __repr__(self) -> str:
+        # There are secrets among them.
+        return f"Config({self.project!r})"
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:

@@ -2,12 +2,12 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Self
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deadline:
+
+class Deadline(Struct, frozen=True, kw_only=True):
     """A point on *clock*, which only moves forward: a wall clock may be set back."""
 
     at: float

@@ -6,11 +6,11 @@ nothing.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 import msgspec
+from msgspec import Struct
 
 from transship.deadline import Deadline
 from transship.errors import Refused
@@ -37,8 +37,7 @@ class Fleet(Protocol):
     def labelled(self, label: str, *, deadline: Deadline) -> list[Follower]: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(Struct, frozen=True, kw_only=True):
     follower: Follower
     reason: Reason
 

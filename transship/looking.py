@@ -7,8 +7,9 @@ by then still counts.
 
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from transship.errors import ImageNotFound, PermanentError, TemporaryError
 from transship.model.fetched import Head
@@ -19,8 +20,7 @@ from transship.throttle import Pauses, Throttle
 _SIDE_BY_SIDE = 32
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class Look(Struct, frozen=True, kw_only=True):
     """What *tag* means now: *head*, or None where it is gone; *error* where nobody knows."""
 
     tag: Reference

@@ -5,10 +5,10 @@ upstream is down or has had enough of us; the outcome then says so (``resolved_b
 that may be (``mirror_since``).
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
+from msgspec import Struct
 
 from transship.deadline import Deadline
 from transship.errors import RateLimited, RegistryUnavailable, TransshipError
@@ -24,8 +24,7 @@ from transship.stock import Stock
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resolved:
+class Resolved(Struct, frozen=True, kw_only=True):
     """*digest* is an index's, or a single manifest's; *by* says whose word it is.
 
     *since*: where the mirror's word was taken, when the mirror got that digest. The tag may have

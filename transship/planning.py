@@ -4,10 +4,10 @@ The image is looked up at most once and proved at most once, and only when a pla
 revision is never planned of an image that was not pulled through the mirror, byte by byte.
 """
 
-from dataclasses import replace
 from functools import cached_property
 
 from msgspec import structs
+from msgspec.structs import replace
 
 from transship.lookup import Resolved, look_up
 from transship.model.mirror import Mirror

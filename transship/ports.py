@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
+
+from msgspec import Struct
 
 from transship.deadline import Deadline
 from transship.model.gate import Gate, Verdict
@@ -67,8 +68,7 @@ class ServicesAndRevisions(Services, Revisions, Protocol):
     """Both are one API's."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CloudRun:
+class CloudRun(Struct, frozen=True, kw_only=True):
     """And until when."""
 
     services: ServicesAndRevisions
@@ -79,8 +79,7 @@ class CloudRun:
     now: Callable[[], datetime] = _utc_now
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parts(CloudRun):
+class Parts(CloudRun, frozen=True, kw_only=True):
     """Everything that a deploy may touch."""
 
     registry: Registry

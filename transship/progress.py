@@ -8,10 +8,11 @@ place of the one that waits, and what cannot be published is not. The outcome is
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from transship.deadline import Deadline
 from transship.errors import TransshipError
@@ -51,14 +52,13 @@ class Reached(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     total: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class Told(Struct, frozen=True, kw_only=True):
     """The newest step that nobody has published yet."""
 
     event_id: str
-    _news: threading.Condition = field(default_factory=threading.Condition)
-    _ended: threading.Event = field(default_factory=threading.Event)
-    _steps: list[Reached] = field(default_factory=list)
+    _news: threading.Condition = msgspec.field(default_factory=threading.Condition)
+    _ended: threading.Event = msgspec.field(default_factory=threading.Event)
+    _steps: list[Reached] = msgspec.field(default_factory=list)
 
     def tell(self, step: Step, done: int = 0, total: int = 0) -> None:
         with self._news:

@@ -4,8 +4,9 @@ The bytes are thrown away. What is wanted is that the mirror has them all, and t
 ones that the digest names, before anything is deployed.
 """
 
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from transship.deadline import Deadline
 from transship.errors import ImageTooLarge, InvalidManifest, PlatformMissing
@@ -35,16 +36,14 @@ class Registry(Blobs, Protocol):
     def get_manifest(self, reference: Reference, *, deadline: Deadline) -> Fetched: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class Limits(Struct, frozen=True, kw_only=True):
     """What an image may have; checked before any of its blobs is asked for."""
 
     layers: int = 512
     bytes: int = 10 * 1024**3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pulled:
+class Pulled(Struct, frozen=True, kw_only=True):
     """*child* is the manifest for *platform*; *index* is None where the image is that manifest."""
 
     index: Digest | None
@@ -56,8 +55,7 @@ class Pulled:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shape:
+class Shape(Struct, frozen=True, kw_only=True):
     """What an image says of itself, before any layer is read: *bytes* are those that it states."""
 
     child: Digest
@@ -135,8 +133,7 @@ def pull(
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Found:
+class _Found(Struct, frozen=True, kw_only=True):
     index: Digest | None
     child: Digest
     manifest: Manifest

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from transship.burials import leased
 from transship.clients.egress import Guard
@@ -108,8 +109,7 @@ class Readers(Clients):
         return Transport(Guard(hosts=frozenset({host}), host_map=here))
 
 
-@dataclass(frozen=True, slots=True)
-class _Retained:
+class _Retained(Struct, frozen=True):
     """The subscription on which dead letters are kept, as infra/ names it."""
 
     subscriptions: "Subscriptions"

@@ -6,9 +6,9 @@ decides again. Nothing here remembers anything: after a crash the same event fin
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import structlog
+from msgspec import Struct
 
 from transship.errors import (
     AccessDenied,
@@ -36,8 +36,7 @@ _ATTEMPTS = 4
 _FIRST_LOOK, _LOOK_FACTOR, _LONGEST_LOOK = 0.2, 1.5, 5.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Landed:
+class Landed(Struct, frozen=True, kw_only=True):
     """How a rollout came out of its races.
 
     *changes* were made, and *detail* says what could not be done. *seen* is the service as it was

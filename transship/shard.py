@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 import structlog
+from msgspec import Struct
 
 from transship.config import Config
 from transship.deadline import Deadline
@@ -29,8 +30,7 @@ from transship.throttle import Pauses, Throttle
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SweepParts:
+class SweepParts(Struct, frozen=True, kw_only=True):
     """Everything that a shard may touch; *redeploy* and *warm* publish to those topics.
 
     *registry* keeps to *pauses*.
@@ -48,8 +48,7 @@ class SweepParts:
     now: Callable[[], datetime]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WarmParts(SweepParts):
+class WarmParts(SweepParts, frozen=True, kw_only=True):
     """Everything that a message of the warm topic may touch."""
 
     prove: Prove

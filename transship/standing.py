@@ -4,8 +4,9 @@ For people: the command line and the page. The decision is the functions' own (m
 what only they know stands on the service as the reason that they gave last.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from transship.looking import Look
 from transship.model.digest import Digest
@@ -20,8 +21,7 @@ DUE = "due"
 DUE_HELP = "nothing to clear: the tag has moved, and the next hint or sweep deploys it"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class Standing(Struct, frozen=True, kw_only=True):
     """*upstream* is None where nobody knows, or the tag is gone; *reasons* then say so."""
 
     follower: Follower

@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from msgspec import structs
 
 from local import images
 from local.clock import Clock
@@ -131,7 +132,7 @@ class RegistryClientContract:
 
     def test_an_unknown_blob_is_not_found(self, subject: Subject) -> None:
         reference, layer = self._a_layer(subject)
-        absent = dataclasses.replace(layer, digest=UNKNOWN)
+        absent = structs.replace(layer, digest=UNKNOWN)
         with pytest.raises(ImageNotFound):
             subject.client.open_blob(reference, absent, offset=0, deadline=soon())
 

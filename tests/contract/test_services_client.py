@@ -1,7 +1,6 @@
 """The clients of the Cloud Run Admin API, against an API that behaves as the live one does."""
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import Any
 
 import grpc
@@ -10,6 +9,7 @@ from google.cloud import run_v2
 from google.iam.v1 import iam_policy_pb2, policy_pb2
 from google.protobuf.duration_pb2 import Duration
 from google.type import expr_pb2  # type: ignore[import-untyped]  # Google's protos have no types
+from msgspec.structs import replace
 
 from local import world
 from local.run.behaviour import Fault

@@ -1,8 +1,9 @@
 """Nouns to decide about, each with as little said as a test wants to say."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
+
+from msgspec.structs import replace
 
 from transship.model.digest import Digest
 from transship.model.marks import TRACKED_LABEL

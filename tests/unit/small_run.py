@@ -5,8 +5,10 @@ tests/contract/test_small_run.py holds it to what the gRPC stand-in does.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+from msgspec.structs import replace
 
 from tests.unit.nouns import NAME, NOON, a_service
 from transship.errors import ServiceConflict
@@ -92,7 +94,7 @@ class SmallRun:
     def by_hand(self, **fields: object) -> None:
         """As an operator does it, by another way."""
         assert self.service is not None
-        self._accept(replace(self.service, **fields))  # type: ignore[arg-type]  # a test's choice
+        self._accept(replace(self.service, **fields))
 
     def deploy_by_hand(self, revision: str, child: str) -> None:
         """As gcloud does it: the template's annotations are taken along."""

@@ -1,9 +1,9 @@
 """How a rollout ends as one outcome, and as the same one however often it is asked."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests.unit.nouns import (
     FAILED,

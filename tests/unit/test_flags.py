@@ -112,7 +112,7 @@ def test_the_committed_table_is_what_the_code_says() -> None:
 
 def test_every_flag_is_a_setting_and_every_setting_has_a_flag() -> None:
     settings = {setting.name for setting in SETTINGS}
-    assert settings == set(Settings.__dataclass_fields__)
+    assert settings == set(Settings.__struct_fields__)
     assert settings <= GCLOUD.keys()
     assert list(GCLOUD) == list(RunFlags.__struct_fields__)
 

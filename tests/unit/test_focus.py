@@ -1,9 +1,9 @@
 """A service of several containers, seen as the service of one of them."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests.unit.nouns import (
     CHILD,
@@ -63,7 +63,7 @@ def service(**fields: object) -> Service:
         annotations={**alone.annotations, **own, "transship.dev/tracks.helper": str(HELPER)},
         template_annotations={**alone.template_annotations, **own},
         labels={**alone.labels, tracking_label(HELPER.name): ""},
-        **fields,  # type: ignore[arg-type]  # a test's choice
+        **fields,
     )
 
 

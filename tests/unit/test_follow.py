@@ -1,13 +1,13 @@
 """Whether a service follows its tag now: facts in, one reason out."""
 
 import itertools
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.unit.nouns import CHILD, IMAGE, INDEX, NAME, NOON, OTHER, a_record, digest, mirrored
 from transship.model.follow import (

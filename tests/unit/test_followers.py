@@ -1,10 +1,11 @@
 """What becomes of the services that follow a tag, and what they are told."""
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 
 from transship.followers import Decision, announce, decide, told
 from transship.model.digest import Digest

@@ -1,10 +1,10 @@
 """Facts in, a list of changes out."""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests.unit.nouns import (
     CHILD,

@@ -1,11 +1,11 @@
 """What stands on a service is read as it was written, and broken by others it is nothing."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.unit.nouns import INDEX, a_record, a_service, digest
 from transship.model.record import Proof, Record

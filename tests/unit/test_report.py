@@ -1,9 +1,8 @@
 """Outcomes: the words, the ids, and what they are made from."""
 
-from dataclasses import replace
-
 import jsonschema  # type: ignore[import-untyped]  # its stubs are a package of their own
 import pytest
+from msgspec.structs import replace
 
 from tests.unit.nouns import (
     CHILD,

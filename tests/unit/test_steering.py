@@ -1,12 +1,12 @@
 """What messages of people do to a service's annotations, in whatever order they come."""
 
 import json
-from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import permutations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests.unit.nouns import IMAGE, NOON, OTHER, a_service, digest, mirrored
 from transship.errors import InvalidEvent

@@ -1,11 +1,11 @@
 """A revision on trial, from its start to its end, with a Cloud Run small enough to look into."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 import stamina
+from msgspec.structs import replace
 
 from tests.unit.nouns import NOON, a_deploy, a_record, a_service
 from tests.unit.scripted_run import answering

@@ -10,10 +10,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import msgspec
+from msgspec import Struct
 
 from transship.cli.ending import INTERRUPTED, Ended, Status
 from transship.deadline import Deadline
@@ -42,8 +42,7 @@ class Services(Protocol):
     def get(self, name: ServiceName) -> Service | None: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Heard:
+class Heard(Struct, frozen=True, kw_only=True):
     """*type* is the outcome's, *data* its fields; *event* is all of it."""
 
     type: str

@@ -6,7 +6,8 @@ one header or in several, and a comma left out between parameters.
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - RFC 7230's token, not a secret
 _PARAMETER = re.compile(rf'({_TOKEN})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|({_TOKEN}))', re.DOTALL)
@@ -17,8 +18,7 @@ _SEPARATOR = re.compile(r"[\s,]*")
 _HEADER_LIMIT = 16 * 1024
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Challenge:
+class Challenge(Struct, frozen=True, kw_only=True):
     """A scheme and its parameters, their names in lower case."""
 
     scheme: str

@@ -5,11 +5,11 @@ clients.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from google.cloud import artifactregistry_v1
+from msgspec import Struct
 
 from transship.clients.google_errors import translated
 from transship.errors import TransshipError
@@ -22,8 +22,7 @@ _TIMEOUT = 30.0
 _PAGE = 500
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
+class Held(Struct, frozen=True, kw_only=True):
     """*image* is what the mirror's image is at the upstream, by digest."""
 
     image: Reference

@@ -15,6 +15,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, urlsplit
 
+from msgspec import Struct
+
 from transship.clients.bounded import Bounded
 from transship.errors import Refused, RegistryUnavailable
 
@@ -40,8 +42,7 @@ _KEPT_HOSTS = 256
 _ADDRESSES_TRIED = 2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
+class Route(Struct, frozen=True, kw_only=True):
     """One way to a host: where to connect, and under which name to speak to it."""
 
     scheme: str

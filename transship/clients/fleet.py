@@ -9,12 +9,12 @@ says what is worth a look, and whoever writes reads the service itself.
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import urlencode
 
 import msgspec
 import structlog
+from msgspec import Struct
 
 from transship.clients.knative import ServiceList, followers
 from transship.clients.transport import Transport
@@ -50,8 +50,7 @@ _REFUSALS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Labelled:
+class Labelled(Struct, frozen=True, kw_only=True):
     """A follower, and the labels by which it is found."""
 
     labels: Mapping[str, str]
@@ -77,8 +76,7 @@ class _Refused(Exception):
     """API v1 does not list the project's services for us."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Kept:
+class _Kept(Struct, frozen=True, kw_only=True):
     until: float
     services: list[Labelled]
 

@@ -3,12 +3,12 @@
 google.cloud.run.v2.Revisions. Importing this module loads the Google clients.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from typing import Any
 
 from google.cloud import run_v2
+from msgspec import Struct
 
 from transship.clients.google_errors import translated
 from transship.clients.run_views import revision_of
@@ -19,8 +19,7 @@ _PAGE = 50
 _TIMEOUT = 15.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Made:
+class Made(Struct, frozen=True, kw_only=True):
     """*image* is as the revision was asked to run it."""
 
     revision: Revision

@@ -5,7 +5,6 @@ https://cloud.google.com/logging/docs/reference/v2/rest/v2/entries/list
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
@@ -26,8 +25,7 @@ _PAGE_LIMIT = 64 * 1024 * 1024
 _PAGES = 50
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(Struct, frozen=True, kw_only=True):
     time: datetime
     fields: Mapping[str, Any]
 

@@ -5,11 +5,11 @@ Only what a moment can mend: a longer wait is the event source's, which redelive
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
 import stamina
+from msgspec import Struct
 
 from transship.deadline import Deadline
 from transship.errors import PermanentError, RateLimited, RegistryUnavailable
@@ -23,8 +23,7 @@ _SHORTEST = 0.001
 _BUDGET, _RETRY, _ANSWER = 200, 10, 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Retries:
+class Retries(Struct, frozen=True, kw_only=True):
     """At most so many *attempts*, with waits that double from *first_wait* and have *jitter*.
 
     A source that asks for up to *patience* seconds is waited for; a longer time is reported.

@@ -1,10 +1,10 @@
 """One setting of a google.cloud.run.v2 Service: where it stands, how it is read, how written."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from google.cloud import run_v2
+from msgspec import Struct
 
 Read = Callable[[run_v2.Service], Any]
 Write = Callable[[run_v2.Service, Any], None]
@@ -12,8 +12,7 @@ Write = Callable[[run_v2.Service, Any], None]
 _TEMPLATE = "template."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
+class Setting(Struct, frozen=True, kw_only=True):
     """*name* is the message's field; *fields* are those of the Service.
 
     *read* gives the normal form; None where that is not known.

@@ -9,7 +9,7 @@ from transship.clients.run_template import settings_of
 from transship.errors import InvalidReference
 from transship.model.naming import parse_service_name
 from transship.model.reference import Reference, parse_reference
-from transship.model.service import Condition, Container, Revision, Service, State
+from transship.model.service import Condition, Container, Document, Revision, Service, State
 from transship.model.traffic import Share
 
 _REVISION = run_v2.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION
@@ -37,7 +37,7 @@ def service_of(said: run_v2.Service) -> Service:
         latest_ready=_short(said.latest_ready_revision),
         uri=said.uri,
         is_function=bool(said.build_config.function_target),
-        document=said,
+        document=Document(said),
     )
 
 

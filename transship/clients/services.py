@@ -137,7 +137,7 @@ class CloudRunServices:
 def _document(current: Service) -> run_v2.Service:
     """A copy of what was read, etag included, to be changed and written back."""
     service = run_v2.Service()
-    run_v2.Service.copy_from(service, current.document)
+    run_v2.Service.copy_from(service, current.document.said)
     return service
 
 

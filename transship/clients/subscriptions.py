@@ -8,11 +8,11 @@ import contextlib
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from google.api_core import exceptions
 from google.protobuf import duration_pb2
 from google.pubsub_v1 import ExpirationPolicy, SubscriberClient, Subscription
+from msgspec import Struct
 
 from transship.clients.google_errors import translated
 from transship.errors import TransshipError
@@ -28,8 +28,7 @@ _ACK_DEADLINE = 60
 _PULL = 5.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Received:
+class Received(Struct, frozen=True, kw_only=True):
     """A message that is leased to us; *ack_id* gives it up or back."""
 
     ack_id: str

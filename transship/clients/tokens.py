@@ -16,6 +16,7 @@ from http import HTTPStatus
 from urllib.parse import urlencode
 
 import msgspec
+from msgspec import Struct
 
 from transship.clients.bounded import Bounded
 from transship.clients.challenge import Challenge, parse_challenges
@@ -34,13 +35,15 @@ _CACHED = 512
 _BEARER = re.compile(r"[!-~]{1,65536}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Login:
+class Login(Struct, frozen=True, kw_only=True):
     """A name and password that may be shown to *realm_host* alone, such as ``auth.docker.io``."""
 
     user: str
-    password: str = field(repr=False)
+    password: str
     realm_host: str
+
+    def __repr__(self) -> str:
+        return f"Login({self.user!r}, {self.realm_host!r})"
 
     @property
     def basic(self) -> str:
@@ -53,8 +56,7 @@ class _Granted(msgspec.Struct):
     expires_in: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Grant:
+class _Grant(Struct, frozen=True, kw_only=True):
     """What a token is for. It is kept under this, so *user* is part of it."""
 
     realm: str

@@ -7,10 +7,10 @@ another host (the distribution specification: clients MUST NOT forward it).
 import ssl
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
 import urllib3
+from msgspec import Struct
 from urllib3.exceptions import (
     ConnectTimeoutError,
     HTTPError,
@@ -31,8 +31,7 @@ REDIRECT_LIMIT = 5
 _SIZES = {"num_pools": 32, "maxsize": 32, "block": False}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timeouts:
+class Timeouts(Struct, frozen=True, kw_only=True):
     """Seconds for a connection to be made, and for the next bytes to come."""
 
     connect: float = 5.0

@@ -10,9 +10,10 @@ import hmac
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from transship.errors import Refused
 
@@ -32,8 +33,7 @@ def is_cookie(text: str) -> bool:
     return _COOKIE.fullmatch(text) is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Forgery:
+class Forgery(Struct, frozen=True):
     """*keys* are one secret, or two while they are exchanged: the first signs."""
 
     keys: tuple[str, ...]

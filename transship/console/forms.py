@@ -2,10 +2,10 @@
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from transship.config import Config
 from transship.errors import InvalidEvent
@@ -26,8 +26,7 @@ BUTTONS: Mapping[str, tuple[str, ...]] = {
 _LONGEST = 1024
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Form:
+class Form(Struct, frozen=True, kw_only=True):
     """*document* is the message. *service* may be another's project and region."""
 
     document: Mapping[str, Any]

@@ -1,8 +1,9 @@
 """One service: where it stands, and its lineage over time, from its revisions alone."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from transship.config import Config
 from transship.console import looks
@@ -26,8 +27,7 @@ REVISIONS = 30
 _KEPT = 3.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class Step(Struct, frozen=True, kw_only=True):
     """A revision. *percent* is its share of the visitors, *urls* those of its revision tags."""
 
     name: str
@@ -47,8 +47,7 @@ class Step:
         return self.image.digest if self.image else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class History:
+class History(Struct, frozen=True, kw_only=True):
     service: Service
     row: Row
     steps: tuple[Step, ...]

@@ -1,8 +1,7 @@
 """Dead letters on the page: read from the log, replayed or discarded by whoever leases the copy."""
 
-from dataclasses import dataclass
-
 import msgspec
+from msgspec import Struct
 
 from transship.burials import Burial, burials
 from transship.config import Config
@@ -17,8 +16,7 @@ _SECONDS = 20.0
 _KEPT = 15.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Letter:
+class Letter(Struct, frozen=True, kw_only=True):
     burial: Burial
 
     @property

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
+
+from msgspec import Struct
 
 from transship.console.ports import Parts
 from transship.console.states import Sign, sign_of_outcome
@@ -26,8 +27,7 @@ _MESSAGE = "event settled"
 _WORDS = f'jsonPayload.message="{_MESSAGE}"'
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
+class Ended(Struct, frozen=True, kw_only=True):
     """*fields* are the outcome's."""
 
     time: datetime

@@ -1,8 +1,9 @@
 """The fleet at a glance: what runs, what the tags mean, what is held and why, what moves."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from transship.config import Config
 from transship.console import looks
@@ -25,8 +26,7 @@ _KEPT = 10.0
 SHOWN = 200
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Row(Struct, frozen=True, kw_only=True):
     standing: Standing
     sign: Sign
 
@@ -65,8 +65,7 @@ class Row:
         return clear_of(self.standing.reason)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Overview:
+class Overview(Struct, frozen=True, kw_only=True):
     """*hidden* services are there and not shown."""
 
     rows: tuple[Row, ...]

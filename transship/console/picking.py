@@ -5,7 +5,8 @@ and config, which are read through the mirror by digest: what the mirror has cos
 and what it has not is what the deploy would fetch next.
 """
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from transship.config import Config
 from transship.console import looks
@@ -26,8 +27,7 @@ _KEPT_TAGS = 60.0
 _KEPT_SHAPE = 3600.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Picked:
+class Picked(Struct, frozen=True, kw_only=True):
     """*problem* says why it cannot be deployed, *unseen* why no more is known of it."""
 
     image: Reference

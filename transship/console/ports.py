@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
+
+import msgspec
+from msgspec import Struct
 
 from transship.burials import Log
 from transship.console.forgery import Forgery
@@ -78,8 +80,7 @@ class Retained(Protocol):
     def topic_of(self, subscription: str) -> str | None: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
+class Parts(Struct, frozen=True, kw_only=True):
     """*identify* gives the e-mail address of who asks, from headers in lower case.
 
     *send* publishes to a topic, ``projects/P/topics/T``.
@@ -99,4 +100,4 @@ class Parts:
     now: Callable[[], datetime]
     throttle: Throttle
     pauses: Pauses
-    kept: Kept = field(default_factory=Kept)
+    kept: Kept = msgspec.field(default_factory=Kept)

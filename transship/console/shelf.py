@@ -1,8 +1,9 @@
 """What the mirror holds, a page at a time, and whether its tags say what the upstream says."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
+
+from msgspec import Struct
 
 from transship.config import Config
 from transship.console import looks
@@ -19,8 +20,7 @@ _READ = 2_000
 _KEPT = 15.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stored:
+class Stored(Struct, frozen=True, kw_only=True):
     """*tag* of the mirror, beside what it means at the *upstream*."""
 
     held: Held
@@ -29,8 +29,7 @@ class Stored:
     sign: Sign
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shelf:
+class Shelf(Struct, frozen=True, kw_only=True):
     """*more*: there are further pages; *cut*: more than anybody pages through."""
 
     stored: tuple[Stored, ...]

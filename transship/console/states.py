@@ -1,7 +1,8 @@
 """The words, signs and moods of the page: a state is never told by its colour alone."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from transship.model.reason import Reason
 from transship.standing import DUE
@@ -17,8 +18,7 @@ class Mood(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sign:
+class Sign(Struct, frozen=True, kw_only=True):
     mood: Mood
     text: str
 

@@ -6,11 +6,11 @@ the etag that it read. The phases are data; a gradual rollout is more of them.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
 import msgspec
+from msgspec import Struct
 
 from transship.model.candidate import ENDED, trial_marks
 from transship.model.gate import Gate, Health, Verdict
@@ -39,13 +39,11 @@ Ends = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(Struct, frozen=True):
     """Cloud Run is at work, or the time is not over."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class Look(Struct, frozen=True, kw_only=True):
     """The probe has to say something about the revision that has *tag*; *uri* empty: it has none,
     so that it cannot be reached.
     """
@@ -54,8 +52,7 @@ class Look:
     uri: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Steer:
+class Steer(Struct, frozen=True, kw_only=True):
     """Set traffic and marks in one write. *ends*: how the phase ended, empty where it goes on."""
 
     traffic: tuple[Share, ...]
@@ -67,8 +64,7 @@ class Steer:
 Step = Wait | Look | Steer
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class Facts(Struct, frozen=True, kw_only=True):
     """What a step is decided from. *verdicts* are by revision tag, from looks made after *service*
     was read.
     """

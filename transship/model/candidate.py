@@ -5,10 +5,10 @@ traffic in one update, so that a crash leaves a trial that goes on or none.
 """
 
 import hashlib
-from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
+from msgspec import Struct
 
 from transship.model.marks import ROLLOUT_LABEL, Marks
 from transship.model.record import PREFIX
@@ -33,8 +33,7 @@ def is_undecided(service: Service) -> bool:
     return trial is not None and trial.undecided
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Begin:
+class Begin(Struct, frozen=True, kw_only=True):
     """What goes into the same write as the new template."""
 
     revision: str

@@ -10,12 +10,12 @@ import base64
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
 import msgspec
+from msgspec import Struct
 
 from transship.errors import InvalidEvent
 
@@ -53,8 +53,7 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         return {"dead_letter": self.dead_letter, "verdict": self.verdict.value}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeadLetter:
+class DeadLetter(Struct, frozen=True, kw_only=True):
     """*subscription* gave it up, empty where nobody did: ``projects/P/subscriptions/S``.
 
     *data* None: it was longer than a record holds, and *size* and *sha256* are all that is known.
@@ -65,9 +64,13 @@ class DeadLetter:
     deliveries: int
     published_at: datetime
     attributes: Mapping[str, str]
-    data: bytes | None = field(repr=False)
+    data: bytes | None
     size: int
     sha256: str
+
+    def __repr__(self) -> str:
+        # What people published is theirs, and long.
+        return f"DeadLetter({self.id!r}, {self.size} bytes)"
 
     @classmethod
     def of(

@@ -4,15 +4,15 @@ Grammar and registered algorithms: the OCI image specification, descriptor.md, "
 """
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from transship.errors import InvalidReference
 
 _SHA256 = re.compile(r"sha256:[0-9a-f]{64}")
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Digest:
+class Digest(Struct, frozen=True, order=True):
     """``sha256:`` and 64 lower-case hex digits.
 
     sha512 is registered too, but neither Docker Hub nor Artifact Registry serves it: refused,

@@ -1,14 +1,14 @@
 """What a registry answered about a manifest."""
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from transship.model.digest import Digest
 from transship.model.ratelimit import RateLimit
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Head:
+class Head(Struct, frozen=True, kw_only=True):
     """A manifest as the registry describes it. The digest is the registry's word."""
 
     digest: Digest
@@ -16,8 +16,7 @@ class Head:
     rate_limit: RateLimit | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fetched:
+class Fetched(Struct, frozen=True, kw_only=True):
     """A manifest's bytes. The digest is that of the bytes, and was compared with what was asked."""
 
     content: bytes
@@ -26,8 +25,7 @@ class Fetched:
     rate_limit: RateLimit | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class Known(Struct, frozen=True, kw_only=True):
     """What a tag says in the mirror, and since when the mirror has that digest."""
 
     digest: Digest

@@ -6,7 +6,8 @@ are the plain ones and its image is the image, so that whoever decides need not 
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from transship.errors import InvalidReference, Refused
 from transship.model.marks import TRACKED_LABEL, Marks

@@ -5,10 +5,10 @@ that come later (version ranges, cooldown, windows, approval) are further facts 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import msgspec
+from msgspec import Struct
 
 from transship.errors import InvalidReference
 from transship.model.digest import Digest
@@ -30,8 +30,7 @@ WHY_KEY = f"{PREFIX}why"
 HOUR = timedelta(hours=1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Follower:
+class Follower(Struct, frozen=True, kw_only=True):
     """A service that says it tracks a tag, as a list of services tells it.
 
     *image* is what the newest revision was asked to run. *automatic* are the times of its last

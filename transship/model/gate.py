@@ -3,7 +3,6 @@
 https://docs.cloud.google.com/run/docs/known-issues: some paths never reach the container.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
@@ -60,8 +59,7 @@ class Health(StrEnum):
     UNREACHABLE = "unreachable"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Verdict(Struct, frozen=True, kw_only=True):
     """*evidence* is for people: what was asked, and what came back."""
 
     health: Health

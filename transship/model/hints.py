@@ -10,7 +10,6 @@ No hint's digest is believed. What no rule here ignores only names a tag that is
 """
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal
@@ -39,8 +38,7 @@ class Ignored(StrEnum):
     DELETED = "deleted"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hint:
+class Hint(Struct, frozen=True, kw_only=True):
     """*image* is at the upstream, by tag. *at* is when it was noticed, None where nobody says."""
 
     image: Reference

@@ -6,10 +6,10 @@ by the keys that it happens to have.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated, TypeVar
 
 import msgspec
+from msgspec import Struct
 
 from transship.errors import InvalidManifest, InvalidReference, PlatformMissing
 from transship.model.digest import Digest
@@ -45,8 +45,7 @@ FOREIGN_LAYERS = frozenset(
 _REFERENCE_TYPE = "vnd.docker.reference.type"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Descriptor:
+class Descriptor(Struct, frozen=True, kw_only=True):
     """Some content: where in the content-addressed store it is, and how much of it there is."""
 
     media_type: str
@@ -56,19 +55,16 @@ class Descriptor:
     attestation: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Index:
+class Index(Struct, frozen=True, kw_only=True):
     manifests: tuple[Descriptor, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Manifest:
+class Manifest(Struct, frozen=True, kw_only=True):
     config: Descriptor
     layers: tuple[Descriptor, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageConfig:
+class ImageConfig(Struct, frozen=True, kw_only=True):
     """What the image says about how it wants to be run.
 
     *exposed_ports* are those of TCP, ascending. Environment variables are left out: nothing here

@@ -5,7 +5,9 @@ Labels find a service, annotations say what is meant: a label's value cannot hol
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+
+import msgspec
+from msgspec import Struct
 
 from transship.model.naming import tracking_label
 from transship.model.record import SCHEMA, SCHEMA_KEY, TRACKS_KEY
@@ -27,12 +29,11 @@ def _is_tracking_label(key: str) -> bool:
     return _TRACKING_LABEL.fullmatch(key) is not None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Marks:
+class Marks(Struct, frozen=True, kw_only=True):
     """Changes to a service's own annotations and labels; None removes."""
 
-    annotations: Mapping[str, str | None] = field(default_factory=dict)
-    labels: Mapping[str, str | None] = field(default_factory=dict)
+    annotations: Mapping[str, str | None] = msgspec.field(default_factory=dict)
+    labels: Mapping[str, str | None] = msgspec.field(default_factory=dict)
 
 
 NO_MARKS = Marks()

@@ -5,7 +5,8 @@ is. (gcloud refuses to make one the other; the remedy there is to remove it firs
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from transship.model.normal_form import at
 from transship.model.request import Deploy

@@ -7,7 +7,9 @@ of one has the same form and is a mirror too.
 """
 
 import re
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from transship.errors import InvalidReference, NoMirror
 from transship.model.naming import is_project
@@ -20,8 +22,7 @@ _LOCATION = re.compile(r"[a-z]+(?:-[a-z]+[0-9]+)?")
 _REPOSITORY = re.compile(r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mirror:
+class Mirror(Struct, frozen=True, kw_only=True):
     """*repository* is Artifact Registry's word: the mirror's own name in its project.
 
     Raises ValueError, which names the part: mirrors come from the configuration.
@@ -95,8 +96,7 @@ class Mirror:
         return f"{self.upstream}={self.prefix}"
 
 
-@dataclass(frozen=True, slots=True)
-class Mirrors:
+class Mirrors(Struct, frozen=True):
     """At most one mirror for each upstream."""
 
     mirrors: tuple[Mirror, ...]

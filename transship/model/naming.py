@@ -6,7 +6,8 @@ ids, and the answers of the Cloud Run API to names that it refuses.
 
 import hashlib
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from transship.errors import InvalidEvent
 from transship.model.reference import Reference
@@ -34,8 +35,7 @@ def is_region(text: str) -> bool:
     return _REGION.fullmatch(text) is not None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class ServiceName:
+class ServiceName(Struct, frozen=True, kw_only=True, order=True):
     """A Cloud Run service, whether it exists or not.
 
     >>> str(ServiceName(project="sample-project", region="asia-northeast1", service="web"))

@@ -6,7 +6,6 @@ concern several flags.
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import fields
 from typing import Any, TypeVar
 
 from msgspec import UNSET, UnsetType
@@ -57,12 +56,12 @@ def settings_in(flags: RunFlags, service: ServiceName) -> Settings:
     _check(flags)
     implied = _implied(flags)
     named = {}
-    for field in fields(Settings):
-        value = getattr(flags, field.name)
-        if value is not UNSET and field.name not in implied:
-            form = _FORMS.get(field.name)
-            with at(field.name):
-                named[field.name] = form(value, service) if form else value
+    for name in Settings.__struct_fields__:
+        value = getattr(flags, name)
+        if value is not UNSET and name not in implied:
+            form = _FORMS.get(name)
+            with at(name):
+                named[name] = form(value, service) if form else value
     return Settings(**named)
 
 

@@ -8,11 +8,11 @@ length of the text, so that no pattern can hang a function
 """
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import re2
+from msgspec import Struct
 
 from transship.model.reference import (
     DOCKER_HUB,
@@ -29,8 +29,7 @@ _ONE = "[^/]*"
 _MANY = "[^/]+(?:/[^/]+)*"
 
 
-@dataclass(frozen=True, slots=True)
-class Pattern:
+class Pattern(Struct, frozen=True):
     """A glob over texts with components, such as resource names and e-mail addresses.
 
     >>> Pattern("*@sample-project.iam.gserviceaccount.com").matches(
@@ -65,8 +64,7 @@ class Pattern:
         return self.text
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImagePattern:
+class ImagePattern(Struct, frozen=True, kw_only=True):
     """A glob over references; a part that it does not name is free.
 
     A tag beside a digest is its publisher's claim, which a pattern cannot verify: naming tags

@@ -6,8 +6,9 @@ neither list is nobody.
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 _ENTRY = re.compile(r"[^@\s,*]{0,64}@[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
 
@@ -17,8 +18,7 @@ class Role(StrEnum):
     OPERATOR = "operator"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Person:
+class Person(Struct, frozen=True, kw_only=True):
     email: str
     role: Role
 
@@ -27,8 +27,7 @@ class Person:
         return self.role is Role.OPERATOR
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class People:
+class People(Struct, frozen=True, kw_only=True):
     viewers: frozenset[str] = frozenset()
     operators: frozenset[str] = frozenset()
 

@@ -3,7 +3,8 @@
 What nobody named is kept: the traffic split, revision tags, sidecars, every other setting.
 """
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from transship.model.candidate import CANDIDATE, IMMEDIATE, STRATEGY_KEY, begin, read_trial
 from transship.model.focus import free_labels
@@ -20,14 +21,12 @@ from transship.model.trial import Phase
 from transship.model.wanted import Wanted, because
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CreateService:
+class CreateService(Struct, frozen=True, kw_only=True):
     wanted: Wanted
     reason: Reason = Reason.NEW_SERVICE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewRevision:
+class NewRevision(Struct, frozen=True, kw_only=True):
     """Replace the image and the named settings of *current*'s template, and nothing else of it."""
 
     current: Service
@@ -35,8 +34,7 @@ class NewRevision:
     reason: Reason
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Annotate:
+class Annotate(Struct, frozen=True, kw_only=True):
     """Change what *current* says about itself; no new revision."""
 
     current: Service
@@ -44,8 +42,7 @@ class Annotate:
     reason: Reason
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetPublic:
+class SetPublic(Struct, frozen=True, kw_only=True):
     service: ServiceName
     public: bool
     reason: Reason = Reason.NEW_ACCESS

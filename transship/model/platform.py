@@ -4,8 +4,9 @@ Names and variants: the OCI image specification, image-index.md, "Platform Varia
 """
 
 import re
-from dataclasses import dataclass
 from typing import Self
+
+from msgspec import Struct
 
 from transship.errors import InvalidReference
 
@@ -14,8 +15,7 @@ _IMPLIED = {"amd64": "v1", "arm64": "v8"}
 _PART = re.compile(r"[a-z0-9_]+")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class Platform:
+class Platform(Struct, frozen=True, kw_only=True, order=True):
     os: str
     architecture: str
     variant: str = ""

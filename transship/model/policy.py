@@ -6,7 +6,8 @@ policy that was tightened holds for services that were deployed before.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from transship.errors import Refused
 from transship.model.naming import ServiceName
@@ -39,8 +40,7 @@ _FUNCTION_ANNOTATIONS = frozenset(
 PART_LABEL = "transship-part"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class Target(Struct, frozen=True, kw_only=True):
     """A project, and the regions in it that services may be in."""
 
     project: str
@@ -53,8 +53,7 @@ class Target:
         return f"{self.project}/{self.region}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Caps:
+class Caps(Struct, frozen=True, kw_only=True):
     """The most that a request may name; cpu in thousandths, memory in bytes, timeout in seconds."""
 
     cpu: int
@@ -66,8 +65,7 @@ class Caps:
     gpu: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
+class Policy(Struct, frozen=True, kw_only=True):
     """*public*, *adopt* and *breakglass* cover a service's own name or its resource name.
 
     *breakglass*: binary authorization may be passed by, switched off, or held to another policy.
@@ -83,8 +81,7 @@ class Policy:
     caps: Caps
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
+class Ask(Struct, frozen=True, kw_only=True):
     """What a request wants; None where it names nothing, which needs no permission.
 
     *reference* is the upstream's, also where the request named an image in a mirror.

@@ -5,7 +5,8 @@ the container's, which has a cap), probes, and how instances start, run and take
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from transship.errors import Refused
 from transship.model.naming import ServiceName
@@ -19,8 +20,7 @@ from transship.model.volumes import CloudStorage, Nfs
 _LISTED_LIMIT = 10
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reach:
+class Reach(Struct, frozen=True, kw_only=True):
     """Patterns of *secrets* and *networks* cover a name in the service's own project, or a resource
     name.
     """
@@ -33,8 +33,7 @@ class Reach:
     network_tags: tuple[Pattern, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reached:
+class Reached(Struct, frozen=True, kw_only=True):
     """What a request names, by resource names where there are such.
 
     *changes_routes*: it leaves a network, or says what goes through it.

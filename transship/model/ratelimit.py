@@ -5,14 +5,14 @@ The headers: https://docs.docker.com/docker-hub/usage/pulls/#view-hourly-pull-ra
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 _VALUE = re.compile(r"\s*([0-9]{1,12})\s*(?:;\s*w\s*=\s*([0-9]{1,9})\s*)?")
 _SOURCE_LIMIT = 100
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RateLimit:
+class RateLimit(Struct, frozen=True, kw_only=True):
     """*remaining* pulls of *limit* in each *window_seconds*, in the ledger named *source*.
 
     The source is an address, or an account where the client has one. What was not said is None.

@@ -7,11 +7,11 @@ serving.knative.dev and autoscaling.knative.dev are refused by the API
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
 import msgspec
+from msgspec import Struct
 
 from transship.errors import InvalidReference
 from transship.model.digest import Digest
@@ -52,8 +52,7 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     mirror_since: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class Record(Struct, frozen=True, kw_only=True):
     """The lineage of one deploy: tag, index, child, cause and request time.
 
     ``image`` is what was asked for, at the upstream; ``asked_for`` the fingerprint of the settings

@@ -4,7 +4,7 @@ The service's own: lists of services do not show the revisions'. A service that 
 whose annotations another hand has dropped, knows nothing of what it runs.
 """
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from transship.model.marks import NO_MARKS, Marks
 from transship.model.reason import Reason

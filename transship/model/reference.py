@@ -6,8 +6,10 @@ public implementations disagree; ours are decided in docs/adr/0003-references.md
 
 import ipaddress
 import re
-from dataclasses import dataclass, replace
 from typing import Self
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from transship.errors import InvalidReference
 from transship.model.digest import Digest
@@ -37,8 +39,7 @@ _GRAPHIC = re.compile(r"[!-~]+")
 DOCKER_HUB_NAMES = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reference:
+class Reference(Struct, frozen=True, kw_only=True):
     """A repository with a tag, a digest, or both.
 
     With both, the digest decides what is meant and the tag says what to follow.

@@ -1,10 +1,11 @@
 """A deploy request in the nouns of the field: parsed once, at the edge."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from msgspec import UnsetType
+import msgspec
+from msgspec import Struct, UnsetType
+from msgspec.structs import replace
 
 from transship.errors import InvalidEvent
 from transship.model.digest import Digest
@@ -22,8 +23,7 @@ from transship.model.settings import NEW_SERVICE, Settings
 _CLOCK_SKEW = timedelta(minutes=5)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
+class Condition(Struct, frozen=True, kw_only=True):
     """What an automatic deploy was decided from; *runs* None: nothing that has a digest."""
 
     tracks: Reference
@@ -31,8 +31,7 @@ class Condition:
     moved_to: Digest
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deploy:
+class Deploy(Struct, frozen=True, kw_only=True):
     """*image* is at the upstream, whatever spelling the message had; *public* None: not asked.
 
     *settings* are those that the message names, *defaults* what a new service has otherwise.
@@ -46,7 +45,7 @@ class Deploy:
     defaults: Settings
     update_env_vars: Mapping[str, str]
     remove_env_vars: frozenset[str]
-    update_secrets: Mapping[str, str] = field(default_factory=dict)
+    update_secrets: Mapping[str, str] = msgspec.field(default_factory=dict)
     remove_secrets: frozenset[str] = frozenset()
     public: bool | None = None
     track: bool = True

@@ -1,10 +1,9 @@
 """What holds for the automatic deploys of all services: known at the start, so it imports none."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
+class Rules(Struct, frozen=True, kw_only=True):
     """*pace* is how many automatic deploys an hour one service may have."""
 
     paused: bool = False

@@ -1,9 +1,10 @@
 """A Cloud Run service as transship sees it: what decisions are made from, and nothing else."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+
+from msgspec import Struct
 
 from transship.errors import InvalidReference
 from transship.model.digest import Digest
@@ -25,23 +26,20 @@ class State(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
+class Condition(Struct, frozen=True, kw_only=True):
     state: State
     reason: str = ""
     message: str = ""
     since: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Container:
+class Container(Struct, frozen=True, kw_only=True):
     name: str
     # None where another hand wrote something that is not a reference.
     image: Reference | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Revision:
+class Revision(Struct, frozen=True, kw_only=True):
     """*name* is the short one; *log_uri* opens its log in the console."""
 
     name: str
@@ -54,8 +52,22 @@ class Revision:
         return Record.read(self.annotations)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Service:
+class Document:
+    """What the API said, whole, to be written back: never looked at, compared or shown."""
+
+    __slots__ = ("said",)
+
+    def __init__(self, said: object = None) -> None:
+        self.said = said
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Document)
+
+    def __hash__(self) -> int:
+        return 0
+
+
+class Service(Struct, frozen=True, kw_only=True):
     """*asked_traffic* is what was set, *traffic* what is true (``traffic_statuses``).
 
     *document* is what the API said, kept so that a write loses no field that is unknown here.
@@ -81,7 +93,7 @@ class Service:
     is_function: bool = False
     # Through whose eyes it is seen; empty: those of the one that serves (transship.model.focus).
     container: str = ""
-    document: object = field(repr=False, compare=False, default=None)
+    document: Document = Document()
 
     @property
     def record(self) -> Record | None:

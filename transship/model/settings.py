@@ -7,10 +7,11 @@ the form that this module's types fix; a naive comparison would make a revision 
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from transship.model.probes import ContainerProbe
 from transship.model.volumes import Volumes
@@ -23,8 +24,7 @@ def pairs(mapping: Mapping[str, str]) -> Pairs:
     return tuple(sorted(mapping.items()))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(Struct, frozen=True, kw_only=True):
     """Named after gcloud's flags; None means "not named", which is not "empty".
 
     ``cpu`` in millicpus, ``memory`` in bytes, ``timeout`` in seconds. A text that is empty, and a
@@ -73,7 +73,7 @@ class Settings:
     vpc_egress: str | None = None
 
     def named(self) -> dict[str, Any]:
-        values = ((field.name, getattr(self, field.name)) for field in fields(self))
+        values = ((name, getattr(self, name)) for name in self.__struct_fields__)
         return {name: value for name, value in values if value is not None}
 
     def over(self, other: Self) -> Self:

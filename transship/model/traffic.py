@@ -6,7 +6,8 @@ revision a URL of its own; tag and service name have at most 46 characters toget
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from transship.model.record import PREFIX
 
@@ -23,8 +24,7 @@ TAG_AND_SERVICE_LIMIT = 46
 LATEST = "LATEST"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Share:
+class Share(Struct, frozen=True, kw_only=True):
     """A part of the traffic; *revision* is the short name, None means the latest ready one.
 
     *uri* is where *tag* is reached; only what is true has one.

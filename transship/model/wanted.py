@@ -1,10 +1,11 @@
 """The state that a deploy request asks for, and what is known of its image."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from datetime import datetime
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from transship.model.candidate import STRATEGY_KEY
 from transship.model.digest import Digest
@@ -27,8 +28,7 @@ from transship.model.traffic import Share
 DEFAULT_PORT = 8080
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Wanted(Struct, frozen=True, kw_only=True):
     """The state that a request asks for; *image* is pinned to the child and in the mirror."""
 
     service: ServiceName
@@ -70,8 +70,7 @@ class Wanted:
         return Marks(annotations=ways)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class Found(Struct, frozen=True, kw_only=True):
     """What an image turned out to be: proved by a pull, or recorded when it was pulled before."""
 
     index: Digest | None
