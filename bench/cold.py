@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench.functions import HELLO, MAIN, TARGETS, ask, serving, until_it_answers
+from bench.functions import HELLO, TARGETS, archived, ask, serving, until_it_answers
 from bench.turns import Candidate, Spent, Turns, table, take_turns
 from local import world
 from tests.fixtures.functions import SITE, Cloud
@@ -19,14 +19,19 @@ _PERIOD, _SHARE = 100_000, 0.167
 
 
 def measure(tiny: bool) -> str:
+    with archived() as main:
+        return _measure(main, tiny)
+
+
+def _measure(main: Path, tiny: bool) -> str:
     repeat, targets = (1, []) if tiny else (5, TARGETS)
-    full = take_turns(_starts(targets, ()), repeat)
+    full = take_turns(_starts(main, targets, ()), repeat)
     rows = [_row("2 cores", who, turns, full["hello"]) for who, turns in full.items()]
     says = ""
     if not tiny:
         with _slowed() as before:
             if before:
-                slow = take_turns(_starts(["deploy_image", "refresh_services"], before), 2)
+                slow = take_turns(_starts(main, ["deploy_image", "refresh_services"], before), 2)
                 rows += [_row("0.167 vCPU", who, its, slow["hello"]) for who, its in slow.items()]
             else:
                 says = "This machine allows no cgroup quota, so 0.167 vCPU was not measured.\n"
@@ -34,12 +39,12 @@ def measure(tiny: bool) -> str:
     return f"""\
 ## Cold start
 
-From the start of the process to its first answer over HTTP; `rich`, which functions do not have, is
-here. functions-framework serves all of them, hello is `bench/peers/hello`.
+From the start of the process to its first answer over HTTP. functions-framework serves all of
+them: hello is `bench/peers/hello`, ours come out of the archive that is deployed.
 {says}
 {started}
 
-{_first_deploy(tiny)}
+{_first_deploy(main, tiny)}
 """
 
 
@@ -49,8 +54,8 @@ def _row(where: str, who: str, turns: Turns, hello: Turns) -> list[object]:
     return [where, who, turns.spread(), ratio, "" if is_hello else "1.15"]
 
 
-def _starts(targets: list[str], before: tuple[str, ...]) -> dict[str, Candidate]:
-    sources = {"hello": HELLO, **dict.fromkeys(targets, MAIN)}
+def _starts(main: Path, targets: list[str], before: tuple[str, ...]) -> dict[str, Candidate]:
+    sources = {"hello": HELLO, **dict.fromkeys(targets, main)}
 
     def start(target: str, source: Path) -> Spent:
         began = time.perf_counter()
@@ -82,7 +87,7 @@ def _slowed() -> Iterator[tuple[str, ...]]:
         _QUOTA.rmdir()
 
 
-def _first_deploy(tiny: bool) -> str:
+def _first_deploy(main: Path, tiny: bool) -> str:
     """Cold: a process is started for it. Warm: the second in the same process, of a new service."""
     cold, warm, hello = [], [], []
     with tempfile.TemporaryDirectory() as place, Cloud(Path(place)) as cloud:
@@ -93,7 +98,7 @@ def _first_deploy(tiny: bool) -> str:
                 ask(port, "POST", "/", b"{}")
                 hello.append(Spent(seconds=time.perf_counter() - began))
             began = time.perf_counter()
-            with serving("deploy_image", MAIN, cloud.settings()) as (port, _):
+            with serving("deploy_image", main, cloud.settings()) as (port, _):
                 until_it_answers(port)
                 _deploy(port, f"cold-{number}")
                 cold.append(Spent(seconds=time.perf_counter() - began))

@@ -8,7 +8,7 @@ import threading
 import time
 from pathlib import Path
 
-from bench.functions import HELLO, MAIN, serving, until_it_answers
+from bench.functions import HELLO, archived, serving, until_it_answers
 from bench.turns import Candidate, Spent, table, take_turns
 from local import world
 
@@ -20,8 +20,9 @@ def measure(tiny: bool) -> str:
     count = 80 if tiny else 4000
     body = _ignored_hint()
     with (
+        archived() as main,
         serving("hello", HELLO) as (hello_port, hello),
-        serving("refresh_services", MAIN) as (refresh_port, refresh),
+        serving("refresh_services", main) as (refresh_port, refresh),
     ):
         until_it_answers(hello_port)
         until_it_answers(refresh_port)

@@ -1,4 +1,6 @@
-"""Functions as servers of their own: functions-framework, as where they are deployed."""
+"""Functions as servers of their own, as where they are deployed: functions-framework, the archive's
+source with its bytecode, and no package that they do not have.
+"""
 
 import http.client
 import json
@@ -6,17 +8,20 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from local import world
+from tools.archive import write_archive
 from transship.config import REQUIRED
 
 ROOT = Path(__file__).resolve().parent.parent
-MAIN = ROOT / "main.py"
-HELLO = Path(__file__).parent / "peers" / "hello" / "main.py"
+_PEERS = Path(__file__).parent / "peers"
+HELLO = _PEERS / "hello" / "main.py"
 TARGETS = sorted(REQUIRED)
 _TOPICS = (
     "OUTCOMES",
@@ -50,6 +55,17 @@ def environment(target: str, settings: Mapping[str, str] = SETTINGS) -> dict[str
 
 
 @contextmanager
+def archived() -> Iterator[Path]:
+    """main.py out of the archive that is deployed."""
+    with tempfile.TemporaryDirectory() as place:
+        archive, source = Path(place) / "transship.zip", Path(place) / "source"
+        write_archive(ROOT, archive)
+        with zipfile.ZipFile(archive) as packed:
+            packed.extractall(source)
+        yield source / "main.py"
+
+
+@contextmanager
 def serving(
     target: str,
     source: Path,
@@ -63,6 +79,7 @@ def serving(
         [*before, sys.executable, "-m", "functions_framework"],
         env={
             **environment(target, settings),
+            "PYTHONPATH": str(_PEERS / "absent"),
             "FUNCTION_SOURCE": str(source),
             "HOST": "127.0.0.1",
             "PORT": str(port),

@@ -1,7 +1,12 @@
 """A message deploys an image: policy, resolve, pull through the mirror, plan, apply, report."""
 
+from collections.abc import Callable
+from functools import partial
+
 from transship.conclude import conclude
 from transship.errors import PermanentError
+from transship.late import meanwhile
+from transship.lookup import Resolved, look_up
 from transship.model import report
 from transship.model.asking import ask_of
 from transship.model.mirror import Mirrors
@@ -23,17 +28,31 @@ def handle(deploy: Deploy, *, policy: Policy, mirrors: Mirrors, parts: Parts) ->
 
 def _handle(deploy: Deploy, *, policy: Policy, mirrors: Mirrors, parts: Parts) -> Outcome:
     admit(policy, ask_of(deploy))
-    planning = Planning(deploy, mirrors.for_upstream(deploy.image), parts)
+    mirror = mirrors.for_upstream(deploy.image)
+    # While the service is read, and the first time while Cloud Run's client is loaded for that.
+    look = meanwhile(
+        partial(
+            look_up,
+            parts.registry,
+            deploy.image,
+            mirror,
+            parts.stock,
+            deadline=parts.deadline,
+        )
+    )
+    planning = Planning(deploy, mirror, parts, look)
     if deploy.dry_run:
-        return _rehearse(deploy, planning, parts)
+        return _rehearse(deploy, planning, look, parts)
     return conclude(deploy, roll_out(deploy, planning.plan, parts), parts)
 
 
-def _rehearse(deploy: Deploy, planning: Planning, parts: Parts) -> Outcome:
+def _rehearse(
+    deploy: Deploy, planning: Planning, look: Callable[[], Resolved], parts: Parts
+) -> Outcome:
     """What would be done. Nothing is written, and nothing asked of the mirror."""
     current = of_container(deploy, parts.services.get(deploy.service))
     refuse_foreign(deploy, current)
     if kept := standing(deploy, current):
         return report.unchanged(deploy, kept)
     changes = planning.rehearse(current, is_public(deploy, current, parts.access))
-    return report.planned(deploy, changes, planning.resolved.digest)
+    return report.planned(deploy, changes, look().digest)

@@ -1,7 +1,9 @@
-"""Something that is slow to make, and that not every event needs."""
+"""Something that is slow to make: made late, since not every event needs it, or made meanwhile."""
 
+import contextvars
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -20,3 +22,22 @@ class Late(Generic[T]):
             if self._made is None:
                 self._made = self._make()
             return self._made
+
+
+def meanwhile(make: Callable[[], T]) -> Callable[[], T]:
+    """Begin to make it in a thread of its own; whoever calls the result waits for it.
+
+    *make* has a deadline of its own. What it raises is raised there, and lost where nobody asks.
+    """
+    future: Future[T] = Future()
+    # Its log lines belong to the same request.
+    context = contextvars.copy_context()
+
+    def run() -> None:
+        try:
+            future.set_result(context.run(make))
+        except BaseException as error:  # noqa: BLE001 - raised where it is asked for
+            future.set_exception(error)
+
+    threading.Thread(target=run, name="meanwhile", daemon=True).start()
+    return future.result

@@ -1,15 +1,14 @@
 """Plan a deploy against the service as it is read, and again when it was read too early.
 
-The image is looked up at most once and proved at most once, and only when a plan needs it: a
-revision is never planned of an image that was not pulled through the mirror, byte by byte.
+The image is proved at most once, and only when a plan needs it: a revision is never planned of an
+image that was not pulled through the mirror, byte by byte.
 """
 
-from functools import cached_property
+from collections.abc import Callable
 
-from msgspec import structs
 from msgspec.structs import replace
 
-from transship.lookup import Resolved, look_up
+from transship.lookup import Resolved
 from transship.model.mirror import Mirror
 from transship.model.plan import Change, CreateService, NewRevision, plan_deploy
 from transship.model.record import MIRROR, RECORD, UPSTREAM
@@ -20,20 +19,16 @@ from transship.ports import Parts
 
 
 class Planning:
-    def __init__(self, deploy: Deploy, mirror: Mirror, parts: Parts) -> None:
+    """*look* says what the image's tag means."""
+
+    def __init__(
+        self, deploy: Deploy, mirror: Mirror, parts: Parts, look: Callable[[], Resolved]
+    ) -> None:
         self._deploy = deploy
-        self._mirror = mirror
         self._mirrored = mirror.serving(deploy.image)
         self._parts = parts
+        self._look = look
         self._proofs: dict[Resolved, Found] = {}
-
-    @cached_property
-    def resolved(self) -> Resolved:
-        """What the image's tag means."""
-        parts = self._parts
-        return look_up(
-            parts.registry, self._deploy.image, self._mirror, parts.stock, deadline=parts.deadline
-        )
 
     def plan(self, current: Service | None, public: bool | None) -> list[Change]:
         """*public* is how the service stands, None where the request does not ask."""
@@ -51,7 +46,7 @@ class Planning:
         resolved = self._resolved_for(current)
         if resolved not in self._proofs:
             found = self._parts.prove(self._mirrored.pin(resolved.digest), resolved.by)
-            proof = structs.replace(found.proof, mirror_since=resolved.since)
+            proof = replace(found.proof, mirror_since=resolved.since)
             self._proofs[resolved] = replace(found, proof=proof)
         return self._proofs[resolved]
 
@@ -61,7 +56,7 @@ class Planning:
         The mirror's tag stays where it was when somebody asked for it last; a deploy while the
         upstream is silent must not go back to that.
         """
-        resolved, record = self.resolved, current.record if current else None
+        resolved, record = self._look(), current.record if current else None
         if (
             resolved.by == MIRROR
             and record is not None

@@ -24,6 +24,7 @@ from transship.config import Config
 from transship.deadline import Deadline
 from transship.followers import Send
 from transship.heat import Heat
+from transship.late_run import LateAccess, LateServices
 from transship.lately import Lately
 from transship.model.outcome import Outcome
 from transship.model.reference import Reference
@@ -129,8 +130,8 @@ class Clients:
             registry=self._patient,
             stock=self.stock,
             prove=partial(self._prove, deadline=deadline),
-            services=self.services,
-            access=self.access,
+            services=LateServices(lambda: self.services),
+            access=LateAccess(lambda: self.access),
             probe=self.probe,
             deadline=deadline,
             now=self._now,

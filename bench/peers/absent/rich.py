@@ -1,0 +1,3 @@
+"""Functions do not have rich, which the command line needs and structlog loads where it can."""
+
+raise ImportError("functions do not have rich")
