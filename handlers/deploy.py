@@ -43,7 +43,9 @@ def _handle(deploy: Deploy, *, policy: Policy, mirrors: Mirrors, parts: Parts) -
     planning = Planning(deploy, mirror, parts, look)
     if deploy.dry_run:
         return _rehearse(deploy, planning, look, parts)
-    return conclude(deploy, roll_out(deploy, planning.plan, parts), parts)
+    with parts.turns.of(deploy.event_id, deadline=parts.deadline):
+        landed = roll_out(deploy, planning.plan, parts)
+    return conclude(deploy, landed, parts)
 
 
 def _rehearse(

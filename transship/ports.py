@@ -18,6 +18,7 @@ from transship.model.wanted import Found, Wanted
 from transship.prove import Progress
 from transship.resolve import Registry
 from transship.stock import Stock
+from transship.turns import Turns
 
 Sleep = Callable[[float], None]
 
@@ -85,3 +86,4 @@ class Parts(CloudRun, frozen=True, kw_only=True):
     registry: Registry
     stock: Stock
     prove: Prove
+    turns: Turns

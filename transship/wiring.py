@@ -37,6 +37,7 @@ from transship.shard import WarmParts
 from transship.shared_pulls import SharedPulls
 from transship.stock import LateStock
 from transship.throttle import Patient, Pauses, Throttle
+from transship.turns import Turns
 from transship.warm import warm
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ class Clients:
         self.lately = Lately()
         self.heat = Heat()
         self.pauses = Pauses()
+        self._turns = Turns()
         self.throttle = Throttle(config.upstream_rate)
         self.stock = LateStock(lambda: self.artifacts)
 
@@ -130,6 +132,7 @@ class Clients:
             registry=self._patient,
             stock=self.stock,
             prove=partial(self._prove, deadline=deadline),
+            turns=self._turns,
             services=LateServices(lambda: self.services),
             access=LateAccess(lambda: self.access),
             probe=self.probe,

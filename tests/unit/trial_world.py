@@ -27,6 +27,7 @@ from transship.model.service import Service
 from transship.model.trial import trial_event
 from transship.model.wanted import Found
 from transship.ports import Parts
+from transship.turns import Turns
 
 CONFIG = Config.from_env(
     {
@@ -148,6 +149,7 @@ class World:
             registry=Calls(self, "registry", self.hook),
             stock=Calls(self, "stock", self.hook),
             prove=Calls(self._prove, "prove", self.hook),
+            turns=Turns(),
             services=Calls(self.run, "services", self.hook),
             access=Calls(self.run, "access", self.hook),
             probe=Calls(self._probe, "probe", self.hook),
