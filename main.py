@@ -42,7 +42,7 @@ def deploy_image(request: flask.Request) -> tuple[str, int]:
     """Topics transship-deploy (explicit) and transship-redeploy (automatic)."""
     from handlers import orders
 
-    with logs.request_context(request.headers, project=_config.project):
+    with logs.RequestContext(request.headers, project=_config.project):
         return boundary.settle(
             request,
             lambda delivery: orders.handle(
@@ -62,7 +62,7 @@ def refresh_services(request: flask.Request) -> tuple[str, int]:
     """Topics transship-hints and gcr."""
     from handlers import refresh
 
-    with logs.request_context(request.headers, project=_config.project):
+    with logs.RequestContext(request.headers, project=_config.project):
         return boundary.settle(
             request,
             lambda delivery: refresh.handle(
@@ -85,7 +85,7 @@ def warm_mirror(request: flask.Request) -> tuple[str, int]:
     """Topic transship-warm: Cloud Scheduler's ticks, their shards, and warm pulls."""
     from handlers import warm
 
-    with logs.request_context(request.headers, project=_config.project):
+    with logs.RequestContext(request.headers, project=_config.project):
         return boundary.settle(
             request,
             lambda delivery: warm.handle(delivery, config=_config, parts=_clients().warm_parts()),
@@ -98,7 +98,7 @@ def advance_rollouts(request: flask.Request) -> tuple[str, int]:
     """Topic transship-rollouts: Cloud Scheduler's ticks for revisions on trial."""
     from handlers import advance
 
-    with logs.request_context(request.headers, project=_config.project):
+    with logs.RequestContext(request.headers, project=_config.project):
         return boundary.settle(
             request,
             lambda delivery: advance.handle(
@@ -116,7 +116,7 @@ def docker_hub_webhook(request: flask.Request) -> tuple[str, int]:
     """Docker Hub's own requests; public, so the path holds a secret."""
     from handlers import webhook
 
-    with logs.request_context(request.headers, project=_config.project):
+    with logs.RequestContext(request.headers, project=_config.project):
         return boundary.admit(
             request,
             lambda path: webhook.may_enter(path, _config.webhook_secrets),
@@ -136,7 +136,7 @@ def forward_hints(request: flask.Request) -> tuple[str, int]:
     """Eventarc's triggers, where there is no log sink."""
     from handlers import forward
 
-    with logs.request_context(request.headers, project=_config.project):
+    with logs.RequestContext(request.headers, project=_config.project):
         return boundary.settle(
             request,
             lambda delivery: forward.handle(delivery, send=_clients().sender(_config.hints_topic)),
@@ -149,7 +149,7 @@ def bury(request: flask.Request) -> tuple[str, int]:
     """Topic transship-dead-letter: what was given up, and what people made of it."""
     from handlers import bury as burial
 
-    with logs.request_context(request.headers, project=_config.project):
+    with logs.RequestContext(request.headers, project=_config.project):
         return boundary.settle(request, burial.handle, publish=_clients().publish_outcome)
 
 
@@ -158,7 +158,7 @@ def console(request: flask.Request) -> flask.Response:
     """The page, behind IAP or IAM."""
     from handlers import console as page
 
-    with logs.request_context(request.headers, project=_config.project):
+    with logs.RequestContext(request.headers, project=_config.project):
         return page.handle(request, config=_config, parts=_clients().page)
 
 
@@ -167,7 +167,7 @@ def notify(request: flask.Request) -> tuple[str, int]:
     """Topics transship-outcomes and transship-notices."""
     from handlers import notify as notification
 
-    with logs.request_context(request.headers, project=_config.project):
+    with logs.RequestContext(request.headers, project=_config.project):
         return boundary.settle(
             request,
             lambda delivery: notification.handle(

@@ -7,8 +7,8 @@ nothing: without this, everything below WARNING is lost.
 import logging
 import re
 import sys
-from collections.abc import Iterator, MutableMapping
-from contextlib import contextmanager
+from collections.abc import MutableMapping
+from contextvars import ContextVar
 from typing import Any, Protocol
 
 import structlog
@@ -20,7 +20,7 @@ _PARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
 def configure(*, level: int = logging.INFO) -> None:
     """JSON lines on stdout, from structlog and from whoever uses the standard library's logging."""
     shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
+        _of_request,
         structlog.stdlib.add_log_level,
         _severity,
         structlog.processors.format_exc_info,
@@ -52,10 +52,31 @@ class Headers(Protocol):
     def get(self, key: str, default: str) -> str: ...
 
 
-@contextmanager
-def request_context(headers: Headers, *, project: str) -> Iterator[None]:
-    """Put the trace and the execution id of a request into every line that it logs."""
-    fields: dict[str, Any] = {}
+class RequestContext:
+    """Every line that is logged in it has the trace and the execution id of its request.
+
+    The headers are only read for a line: most events that end in "nothing to do" log none.
+    """
+
+    __slots__ = ("_request", "_token")
+
+    def __init__(self, headers: Headers, *, project: str) -> None:
+        self._request = (headers, project)
+
+    def __enter__(self) -> None:
+        self._token = _REQUEST.set(self._request)
+
+    def __exit__(self, *_: object) -> None:
+        _REQUEST.reset(self._token)
+
+
+_REQUEST: ContextVar[tuple[Headers, str] | None] = ContextVar("request", default=None)
+
+
+def _of_request(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    if (request := _REQUEST.get()) is None:
+        return event
+    headers, project = request
     if trace := _TRACE.match(headers.get("X-Cloud-Trace-Context", "")):
         trace_id, span_id = trace[1], f"{int(trace[2]):016x}"
     elif trace := _PARENT.fullmatch(headers.get("Traceparent", "")):
@@ -63,15 +84,11 @@ def request_context(headers: Headers, *, project: str) -> Iterator[None]:
     else:
         trace_id = span_id = ""
     if trace_id:
-        fields["logging.googleapis.com/trace"] = f"projects/{project}/traces/{trace_id}"
-        fields["logging.googleapis.com/spanId"] = span_id
+        event["logging.googleapis.com/trace"] = f"projects/{project}/traces/{trace_id}"
+        event["logging.googleapis.com/spanId"] = span_id
     if execution := headers.get("Function-Execution-Id", ""):
-        fields["logging.googleapis.com/labels"] = {"execution_id": execution}
-    if not fields:
-        yield
-        return
-    with structlog.contextvars.bound_contextvars(**fields):
-        yield
+        event["logging.googleapis.com/labels"] = {"execution_id": execution}
+    return event
 
 
 def _severity(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -86,7 +86,7 @@ def test_an_exception_is_a_part_of_its_line() -> None:
 )
 def test_a_line_belongs_to_the_trace_of_its_request(headers: dict[str, str]) -> None:
     lines: list[dict[str, Any]] = []
-    with logging_to(lines), logs.request_context(Headers(headers), project="sample-project"):
+    with logging_to(lines), logs.RequestContext(Headers(headers), project="sample-project"):
         structlog.get_logger().info("event settled")
 
     (line,) = lines
@@ -97,7 +97,7 @@ def test_a_line_belongs_to_the_trace_of_its_request(headers: dict[str, str]) -> 
 def test_the_execution_is_a_label() -> None:
     lines: list[dict[str, Any]] = []
     with logging_to(lines):
-        with logs.request_context({"Function-Execution-Id": "x1"}, project="sample-project"):
+        with logs.RequestContext({"Function-Execution-Id": "x1"}, project="sample-project"):
             structlog.get_logger().info("event settled")
         structlog.get_logger().info("afterwards")
 
@@ -110,7 +110,7 @@ def test_a_header_that_is_no_trace_is_ignored() -> None:
     lines: list[dict[str, Any]] = []
     with (
         logging_to(lines),
-        logs.request_context({"traceparent": "nonsense"}, project="sample-project"),
+        logs.RequestContext({"traceparent": "nonsense"}, project="sample-project"),
     ):
         structlog.get_logger().info("event settled")
 
