@@ -4,17 +4,10 @@ Nothing is reached that no pattern names. What needs no permission: memory as a 
 the container's, which has a cap), probes, and how instances start, run and take requests.
 """
 
-from collections.abc import Iterable
-
 from msgspec import Struct
 
 from transship.errors import Refused
-from transship.model.naming import ServiceName
-from transship.model.network import network_resource, subnet_resource
 from transship.model.pattern import Pattern
-from transship.model.secrets import parse_version
-from transship.model.settings import Pairs, Settings
-from transship.model.volumes import CloudStorage, Nfs
 
 # Reasons end up in outcomes and log lines.
 _LISTED_LIMIT = 10
@@ -49,28 +42,6 @@ class Reached(Struct, frozen=True, kw_only=True):
     changes_routes: bool = False
 
 
-def reached_by(settings: Settings, secrets: Pairs, service: ServiceName) -> Reached:
-    """*secrets* are those that the request names, to replace or to add."""
-    volumes = [volume for _, volume in settings.volumes or ()]
-    project, region = service.project, service.region
-    networks = [
-        settings.network and network_resource(settings.network, project=project),
-        settings.subnet and subnet_resource(settings.subnet, project=project, region=region),
-        settings.vpc_connector,
-    ]
-    return Reached(
-        project=project,
-        secrets=_each(_secret_resource(value, project) for _, value in secrets),
-        buckets=_each(volume.bucket for volume in volumes if isinstance(volume, CloudStorage)),
-        cloudsql_instances=settings.cloudsql_instances or (),
-        nfs=_each(volume.location for volume in volumes if isinstance(volume, Nfs)),
-        networks=_each(name for name in networks if name),
-        network_tags=settings.network_tags or (),
-        changes_routes=settings.vpc_egress is not None
-        or "" in (settings.network, settings.subnet, settings.vpc_connector),
-    )
-
-
 def admit_reach(reach: Reach, reached: Reached) -> None:
     """Raises Refused, with the first rule that says no."""
     for rule, names, patterns in (
@@ -98,15 +69,6 @@ def admit_reach(reach: Reach, reached: Reached) -> None:
 def _covers(patterns: tuple[Pattern, ...], name: str, project: str) -> bool:
     own = name.rpartition("/")[2] if name.startswith(f"projects/{project}/") else name
     return any(pattern.matches(name) or pattern.matches(own) for pattern in patterns)
-
-
-def _secret_resource(value: str, project: str) -> str:
-    secret = parse_version(value)[0]
-    return secret if "/" in secret else f"projects/{project}/secrets/{secret}"
-
-
-def _each(names: Iterable[str]) -> tuple[str, ...]:
-    return tuple(sorted(set(names)))
 
 
 def listed(allowed: tuple[object, ...]) -> str:
