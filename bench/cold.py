@@ -120,8 +120,8 @@ def _first_deploy(main: Path, tiny: bool) -> str:
         for name, its in turns.items()
     ]
     return (
-        "A deploy's end is waited for: here a service is ready at once or not quite, and the next look\n"
-        "is then 0.2 s later; at Cloud Run it takes seconds, cold and warm.\n\n"
+        "A deploy's end is waited for: here a service is ready at once or not quite, and the next\n"
+        "look is then 0.2 s later; at Cloud Run it takes seconds, cold and warm.\n\n"
         + table(("to a deploy's acknowledgement", "", "against 1.3 x warm + hello"), rows)
     )
 
