@@ -124,7 +124,11 @@ class Clients:
 
     @cached_property
     def _pulls(self) -> SharedPulls:
-        return SharedPulls(Ranges(is_held=LongHeld(self.stock, self._now)))
+        return SharedPulls(self.ranges)
+
+    @property
+    def ranges(self) -> Ranges:
+        return Ranges(is_held=LongHeld(self.stock, self._now))
 
     def deploy_parts(self) -> Parts:
         """What one deploy may touch; its time begins now."""
