@@ -6,6 +6,7 @@ that were handed on, and it is that which says what is wrong.
 
 import contextlib
 import itertools
+import math
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -68,7 +69,7 @@ class RangedRead:
         try:
             with ThreadPoolExecutor(self._window.connections, "range") as pool:
                 try:
-                    self._in_order(pool, take, deadline)
+                    self._in_order(pool, take, self._unless_cancelled(deadline))
                 except RateLimited:
                     raise  # to ask again at once is what it forbids
                 except TransshipError:
@@ -139,6 +140,12 @@ class RangedRead:
             )
         # Whoever cancelled before the stream was open did not see it.
         self._check_wanted()
+
+    def _unless_cancelled(self, deadline: Deadline) -> Deadline:
+        """One that passes at once then, so that no request is made again."""
+        return Deadline(
+            at=deadline.at, clock=lambda: math.inf if self._cancelled else deadline.clock()
+        )
 
     def _check_wanted(self) -> None:
         if self._cancelled:

@@ -62,9 +62,12 @@ def image(*layers: bytes) -> tuple[Contents, Digest]:
 
 
 def pulled_from(
-    registry: ScriptedRegistry, held: Held | None = None, deadline: Deadline | None = None
+    registry: ScriptedRegistry,
+    held: Held | None = None,
+    deadline: Deadline | None = None,
+    read_timeout: float = 5.0,
 ) -> Pulled:
-    client = client_of(registry, timeouts=Timeouts(read=5.0))
+    client = client_of(registry, timeouts=Timeouts(read=read_timeout))
     ranges = Ranges(is_held=held or Held(), window=WINDOW)
     try:
         return pull(client, STATIC_SITE, CLOUD_RUN, deadline=deadline or soon(), ranges=ranges)
@@ -350,6 +353,28 @@ def test_the_failure_of_another_layer_ends_the_ranges() -> None:
         with pytest.raises(ImageNotFound):
             pulled_from(registry)
         never.set()
+
+
+def test_a_range_that_is_not_wanted_any_more_is_not_asked_for_again() -> None:
+    """It is not answered at all while another one ends the ranges."""
+    never, silent = threading.Event(), threading.Event()
+
+    def reply(asked: Asked) -> Reply:
+        if asked.headers["range"].endswith("-") or first_byte(asked) == 0:
+            return part_of(LAYER, asked)
+        if first_byte(asked) == 2 * LENGTH:
+            silent.set()
+            never.wait(20)
+        assert silent.wait(20)
+        return Reply(status=416)
+
+    with scripted(instead(LAYER, reply)) as registry:
+        pulled = pulled_from(registry, read_timeout=0.5)
+        never.set()
+    assert pulled.ranged == LENGTH
+    asked = asked_for(registry)
+    assert asked.count(f"bytes={2 * LENGTH}-{3 * LENGTH - 1}") == 1
+    assert asked[-1] == f"bytes={LENGTH}-"
 
 
 def test_who_finds_another_layer_in_ranges_reads_by_one_connection() -> None:
