@@ -14,12 +14,12 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from transship.blobs import READ_SIZE
 from transship.clients.egress import Guard
 from transship.clients.registry import RegistryClient
 from transship.deadline import Deadline
 from transship.model.platform import CLOUD_RUN
 from transship.model.reference import parse_reference
-from transship.prove import READ_SIZE
 from transship.pull import Limits, pull
 
 
@@ -41,7 +41,7 @@ def main() -> None:
         ).bytes
 
     size = pull_it()
-    kibibytes = _peak()
+    kibibytes = peak()
     content = memoryview(b"x" * size if turns else b"")
     pulled, hashed = [], []
     for _ in range(turns):
@@ -64,7 +64,7 @@ def _processor(run: Callable[[], object]) -> float:
     return time.process_time() - before
 
 
-def _peak() -> int:
+def peak() -> int:
     """Not getrusage's ru_maxrss, which a child inherits from whoever started it."""
     status = Path("/proc/self/status").read_text()
     return int(status.partition("VmHWM:")[2].split()[0])

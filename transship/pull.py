@@ -8,6 +8,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from transship.blobs import Blobs
 from transship.deadline import Deadline
 from transship.errors import ImageTooLarge, InvalidManifest, PlatformMissing
 from transship.model.digest import Digest
@@ -23,7 +24,8 @@ from transship.model.manifest import (
 )
 from transship.model.platform import Platform
 from transship.model.reference import Reference
-from transship.prove import Blobs, Progress, Proofs
+from transship.prove import Progress, Proofs
+from transship.ranges import Ranges
 
 # An index in an index is legal, and some tools make them; deeper is somebody's game.
 _INDEX_DEPTH = 3
@@ -44,7 +46,10 @@ class Limits(Struct, frozen=True, kw_only=True):
 
 
 class Pulled(Struct, frozen=True, kw_only=True):
-    """*child* is the manifest for *platform*; *index* is None where the image is that manifest."""
+    """*child* is the manifest for *platform*; *index* is None where the image is that manifest.
+
+    Of its *bytes* so many came in ranges as *ranged* says.
+    """
 
     index: Digest | None
     child: Digest
@@ -53,6 +58,7 @@ class Pulled(Struct, frozen=True, kw_only=True):
     blobs: int
     bytes: int
     seconds: float
+    ranged: int = 0
 
 
 class Shape(Struct, frozen=True, kw_only=True):
@@ -102,10 +108,12 @@ def pull(
     deadline: Deadline,
     limits: Limits | None = None,
     progress: Progress | None = None,
+    ranges: Ranges | None = None,
 ) -> Pulled:
     """Prove that *reference*, best by digest, is all there.
 
     *progress* is called in this thread, a few times a second, with the bytes so far and in total.
+    Without *ranges* every layer is read by one connection, which fills any mirror.
     """
     started = deadline.clock()
     found = _find(registry, reference, platform, deadline)
@@ -118,8 +126,9 @@ def pull(
             # No index has said what the image is for; its config does, before the layers are read.
             proofs.finish()
             _check_platform(parse_config(bytes(content)), platform)
+        ranged = ranges.suited(reference.pin(found.child), layers) if ranges else {}
         for layer in layers:
-            proofs.begin(layer)
+            proofs.begin(layer, window=ranged.get(layer))
         proofs.finish()
     config = parse_config(bytes(content))
     return Pulled(
@@ -130,6 +139,7 @@ def pull(
         blobs=1 + len(layers),
         bytes=total,
         seconds=deadline.clock() - started,
+        ranged=proofs.ranged,
     )
 
 

@@ -5,6 +5,7 @@ Ten copies of a message are ten deliveries at once; the mirror and the memory ar
 
 import threading
 from concurrent.futures import Future
+from functools import partial
 
 from transship.deadline import Deadline
 from transship.errors import RegistryUnavailable
@@ -12,12 +13,14 @@ from transship.model.platform import Platform
 from transship.model.reference import Reference
 from transship.prove import Progress
 from transship.pull import Limits, Pulled, Registry, pull
+from transship.ranges import Ranges
 
 _Key = tuple[str, Platform, Limits | None]
 
 
 class SharedPulls:
-    def __init__(self) -> None:
+    def __init__(self, ranges: Ranges | None = None) -> None:
+        self._pull = partial(pull, ranges=ranges)
         self._lock = threading.Lock()
         self._flying: dict[_Key, Future[Pulled]] = {}
 
@@ -34,7 +37,7 @@ class SharedPulls:
         """As `pull`; who comes second shares the first one's result, error and progress."""
         # A tag may have moved since the first one asked: only a digest is shared.
         if reference.digest is None:
-            return pull(
+            return self._pull(
                 registry, reference, platform, deadline=deadline, limits=limits, progress=progress
             )
         key = (f"{reference.name}@{reference.digest}", platform, limits)
@@ -44,7 +47,7 @@ class SharedPulls:
         if not is_first:
             return _wait(flying, reference, deadline)
         try:
-            pulled = pull(
+            pulled = self._pull(
                 registry, reference, platform, deadline=deadline, limits=limits, progress=progress
             )
         except BaseException as error:

@@ -4,9 +4,15 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
+import structlog
+
+from transship.errors import TransshipError
 from transship.model.fetched import Known
 from transship.model.mirror import Mirror
+from transship.model.ranges import is_long_held
 from transship.model.reference import Reference
+
+log = structlog.get_logger()
 
 
 class Stock(Protocol):
@@ -34,3 +40,19 @@ class LateStock:
 
     def keeps(self, mirror: Mirror) -> bool:
         return self._make().keeps(mirror)
+
+
+class LongHeld:
+    """Whether the mirror has had an image for long; what is not clear means no."""
+
+    def __init__(self, stock: Stock, now: Callable[[], datetime]) -> None:
+        self._stock = stock
+        self._now = now
+
+    def __call__(self, image: Reference) -> bool:
+        try:
+            since = self._stock.held_since(image)
+        except TransshipError as error:
+            log.info("mirror's stock not read", image=str(image), error=str(error))
+            return False
+        return is_long_held(since, self._now())

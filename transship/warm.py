@@ -51,6 +51,7 @@ def warm(
         child_digest=str(pulled.child),
         blobs=pulled.blobs,
         bytes=pulled.bytes,
+        ranged_bytes=pulled.ranged,
         seconds=round(pulled.seconds, 3),
         mirror_agrees=agrees,
     )

@@ -33,9 +33,10 @@ from transship.ports import Parts
 from transship.prove import Progress
 from transship.pull import Limits
 from transship.quota import QuotaLog
+from transship.ranges import Ranges
 from transship.shard import WarmParts
 from transship.shared_pulls import SharedPulls
-from transship.stock import LateStock
+from transship.stock import LateStock, LongHeld
 from transship.throttle import Patient, Pauses, Throttle
 from transship.turns import Turns
 from transship.warm import warm
@@ -123,7 +124,11 @@ class Clients:
 
     @cached_property
     def _pulls(self) -> SharedPulls:
-        return SharedPulls()
+        return SharedPulls(self.ranges)
+
+    @property
+    def ranges(self) -> Ranges:
+        return Ranges(is_held=LongHeld(self.stock, self._now))
 
     def deploy_parts(self) -> Parts:
         """What one deploy may touch; its time begins now."""

@@ -68,6 +68,11 @@ class Store:
     def link_blob(self, repository: str, digest: str) -> None:
         self._touch(repository, "_blobs", digest.removeprefix("sha256:"), "")
 
+    def take_out(self, repository: str, digest: str) -> Path:
+        """Forget a blob; the file that it is in now, for whoever still reads it."""
+        (self._folder(repository, "_blobs") / digest.removeprefix("sha256:")).unlink()
+        return self.blob_path(digest).rename(self._upload_path(uuid.uuid4().hex))
+
     # Uploads
 
     def start_upload(self) -> str:

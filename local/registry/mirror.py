@@ -113,6 +113,8 @@ class Mirror(Host):
         return found
 
     def _answer(self, request: Request) -> Response:
+        if self.doubts.ignores_ranges:
+            del request.headers["Range"]
         if request.host == API_HOST:
             return self._described(request)
         if not request.is_local and request.host not in {self.host, DOWNLOAD_HOST}:
@@ -174,7 +176,7 @@ class Mirror(Host):
             return manifest_response(found) if isinstance(found, Stored) else _head_of(found)
         if not DIGEST.fullmatch(asked.key):
             return blob_unknown(asked.key)
-        path = repository.blob(image, asked.key)
+        path = repository.blob(image, asked.key, is_range="Range" in request.headers)
         if self.blob_redirect is BlobRedirect.NONE or request.method == "HEAD":
             return blob_response(request, path, asked.key)
         return self._redirect(request, repository.name, asked.key, path)

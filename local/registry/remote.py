@@ -32,6 +32,8 @@ class Doubts:
     stale_tag_served: bool = False  # after the window, while the upstream fails
     one_library_package: bool = False  # busybox and library/busybox share one package
     deletion_refetches: bool = True  # a deleted tag is asked for again within its window
+    ignores_ranges: bool = False  # a range of a blob is answered with the whole of it
+    range_fills: bool = True  # a range of a blob that is not stored stores all of it
 
 
 class Repository(Protocol):
@@ -41,7 +43,7 @@ class Repository(Protocol):
 
     def manifest(self, image: str, reference: str, *, head: bool) -> Stored | Found: ...
 
-    def blob(self, image: str, digest: str) -> Path: ...
+    def blob(self, image: str, digest: str, *, is_range: bool) -> Path: ...
 
     def tags(self, image: str) -> list[str]: ...
 
@@ -97,7 +99,7 @@ class Remote:
             self._fetch_named(image, answer)
         return answer
 
-    def blob(self, image: str, digest: str) -> Path:
+    def blob(self, image: str, digest: str, *, is_range: bool) -> Path:
         """The blob's file. A HEAD stores it too: which is right is not known."""
         package = self.package(image)
         with self._blob_locks[hash((package, digest)) % LOCKS]:
@@ -108,6 +110,8 @@ class Remote:
                 self.store.add_blob(package, digest, chunks)
             except DigestMismatch as mismatch:
                 raise _corrupt(str(mismatch)) from mismatch
+            if is_range and not self._doubts.range_fills:
+                return self.store.take_out(package, digest)
         return self.store.blob_path(digest)
 
     def tags(self, image: str) -> list[str]:
@@ -173,7 +177,7 @@ class Remote:
             self.manifest(image, digest, head=False)
         if stored.media_type not in INDEX_TYPES:
             for digest in blobs:
-                self.blob(image, digest)
+                self.blob(image, digest, is_range=False)
 
     def _upstream_name(self, package: str) -> str:
         """Docker Hub's own images are under library/, however they were asked for."""
@@ -196,8 +200,8 @@ class Virtual:
     def manifest(self, image: str, reference: str, *, head: bool) -> Stored | Found:
         return self._first(lambda remote: remote.manifest(image, reference, head=head))
 
-    def blob(self, image: str, digest: str) -> Path:
-        return self._first(lambda remote: remote.blob(image, digest))
+    def blob(self, image: str, digest: str, *, is_range: bool) -> Path:
+        return self._first(lambda remote: remote.blob(image, digest, is_range=is_range))
 
     def tags(self, image: str) -> list[str]:
         return sorted({tag for remote in self._upstreams for tag in remote.tags(image)})

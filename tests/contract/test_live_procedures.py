@@ -164,6 +164,23 @@ def test_requests_of_the_upstream_are_counted(stage: Stage) -> None:
     assert said["cached_status"] == said["uncached_status"] == 200
 
 
+@pytest.mark.parametrize("fills", [False, True])
+def test_a_range_fills_or_passes_through(stage: Stage, fills: bool) -> None:
+    stage.shelf.doubts.range_fills = fills
+
+    said = answers(stage, "ranges")
+
+    assert said["stored_status"] == said["fresh_status"] == 206
+    assert said["stored_content_range"].startswith("bytes 10-19/")
+    assert said["a_range_fills"] is fills
+
+
+def test_a_mirror_without_ranges_is_seen(stage: Stage) -> None:
+    stage.shelf.doubts.ignores_ranges = True
+
+    assert answers(stage, "ranges")["stored_status"] == 200
+
+
 @pytest.mark.parametrize("refetches", [False, True])
 def test_a_deleted_tag_is_asked_for_again_or_waits(stage: Stage, refetches: bool) -> None:
     stage.shelf.doubts.deletion_refetches = refetches

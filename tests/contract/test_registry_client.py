@@ -30,8 +30,10 @@ from transship.errors import AccessDenied, DigestMismatch, ImageNotFound, Regist
 from transship.model.digest import Digest
 from transship.model.manifest import ACCEPTED, Descriptor, Manifest, parse_manifest
 from transship.model.platform import CLOUD_RUN
+from transship.model.ranges import Window
 from transship.model.reference import Reference, parse_reference
 from transship.pull import pull
+from transship.ranges import Ranges
 from transship.resolve import resolve
 
 REPOSITORY = "client-contract/site"
@@ -121,6 +123,29 @@ class RegistryClientContract:
             assert rest.start == 1000
             assert content[:1000] + rest.read(layer.size) == content
         assert f"sha256:{hashlib.sha256(content).hexdigest()}" == str(layer.digest)
+
+    def test_a_part_of_a_blob_is_that_part(self, subject: Subject) -> None:
+        reference, layer = self._a_layer(subject)
+        with subject.client.open_blob(reference, layer, offset=0, deadline=soon()) as whole:
+            content = whole.read(layer.size)
+        for part in Window(length=300_000).parts(layer.size):
+            answer = subject.client.open_part(reference, layer, part, deadline=soon())
+            assert answer is not None
+            with answer:
+                assert answer.read(layer.size) == content[part.start : part.end]
+
+    def test_huge_layers_are_pulled_in_ranges(self, subject: Subject) -> None:
+        window = Window(least=700_000, length=100_000, rooms=2, connections=4)
+        pulled = pull(
+            subject.client,
+            subject.reference("wide"),
+            CLOUD_RUN,
+            deadline=soon(),
+            ranges=Ranges(is_held=lambda _: True, window=window),
+        )
+        sizes = [blob.size for blob in WIDE.blobs()]
+        assert pulled.blobs == len(sizes)
+        assert pulled.ranged == sum(size for size in sizes if size >= window.least) > 0
 
     def test_an_unknown_tag_is_not_found(self, subject: Subject) -> None:
         with pytest.raises(ImageNotFound):

@@ -94,6 +94,29 @@ def test_memory_does_not_grow_with_the_image() -> None:
     assert most <= 40 * 1024, "the whole process, without the Google clients"
 
 
+def test_a_layer_in_ranges_takes_no_more_memory_than_its_window() -> None:
+    """While four others are read beside it."""
+    with scripted(image_of(96, *[24] * 4)) as registry:
+        run = subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "bench.huge",
+                f"127.0.0.1:{registry.port}",
+                "ranges",
+                str(MIB * 64),
+            ],
+            cwd=ROOT,
+            check=True,
+            capture_output=True,
+            timeout=100,
+        )
+
+    ranges = [asked for asked in registry.asked if "range" in asked.headers]
+    assert len(ranges) == 96 / 3
+    assert json.loads(run.stdout)["kibibytes"] <= 60 * 1024, "the whole process"
+
+
 def test_a_body_that_is_cut_again_and_again_is_received_once() -> None:
     """The registry sends the blob's reader to another host, whose answers end after 12 MiB."""
     contents = image_of(40)

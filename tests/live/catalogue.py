@@ -12,6 +12,7 @@ from tests.live import (
     infrastructure,
     names,
     outage,
+    ranges,
     slow,
 )
 from tests.live.experiment import Experiment
@@ -21,6 +22,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     *audit.EXPERIMENTS,
     *freshness.EXPERIMENTS,
     *outage.EXPERIMENTS,
+    *ranges.EXPERIMENTS,
     *names.EXPERIMENTS,
     *deploys.EXPERIMENTS,
     *eventing.EXPERIMENTS,

@@ -43,8 +43,11 @@ class Registry:
         url = f"https://{self.host}/v2/{self.prefix}{name}/manifests/{reference}"
         return self._ask(method, url, {"Accept": accept})
 
-    def blob(self, name: str, digest: str) -> Answer:
-        return self._ask("GET", f"https://{self.host}/v2/{self.prefix}{name}/blobs/{digest}", {})
+    def blob(self, name: str, digest: str, *, span: str = "") -> Answer:
+        """All of it, or the *span* of bytes that a range asks for: ``0-9``."""
+        headers = {"Range": f"bytes={span}"} if span else {}
+        url = f"https://{self.host}/v2/{self.prefix}{name}/blobs/{digest}"
+        return self._ask("GET", url, headers)
 
     def tags(self, name: str) -> Answer:
         return self._ask("GET", f"https://{self.host}/v2/{self.prefix}{name}/tags/list", {})
@@ -93,6 +96,7 @@ class Registry:
 
     def _ask(self, method: str, url: str, headers: dict[str, str]) -> Answer:
         """The final answer: with a token where one is asked for, after redirects without it."""
+        plain = headers
         if self.bearer is not None:
             headers = {**headers, "Authorization": f"Bearer {self.bearer()}"}
         answer = self.http.send(method, url, headers)
@@ -104,7 +108,7 @@ class Registry:
             if answer.status not in _REDIRECTS:
                 break
             url = urljoin(url, answer.headers["Location"])
-            answer = self.http.send(method, url, {})
+            answer = self.http.send(method, url, plain)
         return answer
 
     def _token(self, challenge: str) -> str:

@@ -10,7 +10,7 @@ import trustme
 
 from local import images
 from local.images import AMD64, ARM64
-from local.registry import GHCR, DockerHub, Upstream
+from local.registry import GHCR, BlobRedirect, DockerHub, Upstream
 from local.registry.faults import Fault, pull_limit, unavailable
 from local.registry.wire import Response
 from tests.fixtures.cloud import SITE, Cloud, cloud
@@ -309,3 +309,22 @@ def test_the_greater_priority_wins_and_only_what_is_missing_is_asked_of_the_next
         cloud.hub.faults.add(unavailable(path="/manifests/", times=1))
         assert cloud.wire.ask("GET", path).status == 502
         assert cloud.wire.ask("GET", path).digest == ONE.digest
+
+
+@pytest.mark.parametrize("fills", [False, True])
+def test_a_range_of_what_is_not_stored_may_store_it(cloud: Cloud, fills: bool) -> None:
+    cloud.mirror.doubts.range_fills = fills
+    part = cloud.wire.blob(SITE, BLOB.digest, span="bytes=2-5")
+    assert (part.status, len(part.body)) == (206, 4)
+    assert part.headers["Content-Range"] == f"bytes 2-5/{BLOB.size}"
+    whole = cloud.wire.blob(SITE, BLOB.digest)
+    assert (whole.digest, whole.body[2:6]) == (BLOB.digest, part.body)
+    assert len(cloud.asked("/blobs/")) == (1 if fills else 2)
+
+
+@pytest.mark.parametrize("redirect", BlobRedirect)
+def test_ranges_may_be_ignored(cloud: Cloud, redirect: BlobRedirect) -> None:
+    cloud.mirror.blob_redirect = redirect
+    cloud.mirror.doubts.ignores_ranges = True
+    answer = cloud.wire.blob(SITE, BLOB.digest, span="bytes=2-5")
+    assert (answer.status, answer.digest) == (200, BLOB.digest)

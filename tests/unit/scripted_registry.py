@@ -248,9 +248,10 @@ def part_of(content: bytes, asked: Asked) -> Reply:
     wanted = asked.headers.get("range")
     if wanted is None:
         return Reply(body=content)
-    start = int(wanted.removeprefix("bytes=").removesuffix("-"))
-    content_range = f"bytes {start}-{len(content) - 1}/{len(content)}"
-    return Reply(status=206, headers=[("Content-Range", content_range)], body=content[start:])
+    first, _, last = wanted.removeprefix("bytes=").partition("-")
+    part = content[int(first) : int(last) + 1 if last else None]
+    content_range = f"bytes {first}-{int(first) + len(part) - 1}/{len(content)}"
+    return Reply(status=206, headers=[("Content-Range", content_range)], body=part)
 
 
 def error(status: int, code: str, message: str, **headers: str) -> Reply:

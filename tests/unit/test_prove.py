@@ -12,6 +12,7 @@ from transship.deadline import Deadline
 from transship.errors import RegistryUnavailable
 from transship.model.digest import Digest
 from transship.model.manifest import Descriptor
+from transship.model.ranges import Part
 from transship.model.reference import Reference, parse_reference
 from transship.prove import Proof, Proofs
 
@@ -40,6 +41,11 @@ class Zeros:
         if not self.has_ranges and len(self.opened) > 1:
             self.connection = None  # at last
         return Stream(self, offset if self.has_ranges else 0, blob.size)
+
+    def open_part(
+        self, reference: Reference, blob: Descriptor, part: Part, *, deadline: Deadline
+    ) -> None:
+        raise AssertionError("without a window nothing is read in ranges")
 
 
 class Stream:

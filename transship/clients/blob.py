@@ -10,23 +10,24 @@ from typing import Self
 from transship.clients.answer import Answer
 from transship.errors import DigestMismatch
 from transship.model.manifest import Descriptor
+from transship.model.ranges import Part
 
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19}|\*)", re.IGNORECASE)
 
 
 class BlobAnswer:
-    """The bytes of a blob from *start* on. Nothing about them is believed but their number."""
+    """The bytes of *part* of a blob. Nothing about them is believed but their number."""
 
-    def __init__(self, answer: Answer, *, start: int, blob: Descriptor) -> None:
+    def __init__(self, answer: Answer, *, part: Part, blob: Descriptor) -> None:
         self._answer = answer
-        self.start = start
+        self.start = part.start
         length = answer.headers.get("content-length", "")
         # A registry that announces another length holds other bytes: not worth reading.
-        if length.isascii() and length.isdigit() and int(length[:19]) != blob.size - start:
+        if length.isascii() and length.isdigit() and int(length[:19]) != part.size:
             answer.close()
             raise DigestMismatch(
-                f"{blob.digest}: {answer.host} has {length[:19]} bytes from {start} on;"
-                f" right is {blob.size - start}"
+                f"{blob.digest}: {answer.host} has {length[:19]} bytes from {part.start} on;"
+                f" right is {part.size}"
             )
 
     def read(self, size: int) -> bytes:

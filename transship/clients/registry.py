@@ -26,6 +26,7 @@ from transship.errors import DigestMismatch, InvalidManifest, InvalidReference
 from transship.model.digest import Digest
 from transship.model.fetched import Fetched, Head
 from transship.model.manifest import ACCEPTED, Descriptor, essence
+from transship.model.ranges import Part
 from transship.model.ratelimit import RateLimit, parse_rate_limit
 from transship.model.reference import Reference
 
@@ -158,16 +159,36 @@ class RegistryClient:
                 part = {"Range": f"bytes={offset}-"}
                 answer = self._exchange.ask("GET", reference, path, part, deadline, accept=_PARTIAL)
                 if answer.status == HTTPStatus.OK:
-                    return BlobAnswer(answer, start=0, blob=blob)
+                    return BlobAnswer(answer, part=whole, blob=blob)
                 content_range = answer.headers.get("content-range", "")
                 if answer.status == HTTPStatus.PARTIAL_CONTENT and continues(
                     content_range, start=offset, size=blob.size
                 ):
-                    return BlobAnswer(answer, start=offset, blob=blob)
+                    rest = Part(start=offset, end=blob.size)
+                    return BlobAnswer(answer, part=rest, blob=blob)
                 answer.close()
             return BlobAnswer(
-                self._exchange.ask("GET", reference, path, {}, deadline), start=0, blob=blob
+                self._exchange.ask("GET", reference, path, {}, deadline), part=whole, blob=blob
             )
+
+        whole = Part(start=0, end=blob.size)
+        return self._persist(begin, reference, deadline)
+
+    def open_part(
+        self, reference: Reference, blob: Descriptor, part: Part, *, deadline: Deadline
+    ) -> BlobAnswer | None:
+        """*part* of *blob*; None where anything else is answered."""
+
+        def begin() -> BlobAnswer | None:
+            path, wanted = f"blobs/{blob.digest}", {"Range": part.header}
+            answer = self._exchange.ask("GET", reference, path, wanted, deadline, accept=_PARTIAL)
+            content_range = answer.headers.get("content-range", "")
+            if answer.status == HTTPStatus.PARTIAL_CONTENT and part.is_stated(
+                content_range, total=blob.size
+            ):
+                return BlobAnswer(answer, part=part, blob=blob)
+            answer.close()
+            return None
 
         return self._persist(begin, reference, deadline)
 
