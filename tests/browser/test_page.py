@@ -3,6 +3,7 @@
 import json
 import urllib.error
 import urllib.request
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -138,15 +139,63 @@ def test_a_viewer_sees_no_button_and_cannot_post(viewer: Visitor, operator: Visi
 def test_nobody_is_kept_out(operator: Visitor) -> None:
     operator.push("example/open", "words")
     operator.deploy("example/open", service="open")
-    pages = ("/", operator.path_of("open"), "/deploy", "/deploy?image=example/open")
+    event = urlsplit(operator.browser.url)
+    letter = operator.publish(
+        world.DEAD_LETTER,
+        {"image": "example/given-up"},
+        CloudPubSubDeadLetterSourceSubscription="transship-deploy-push",
+        CloudPubSubDeadLetterSourceSubscriptionProject=world.PROJECT,
+    )
+    operator.logged(letter)
+    pages = (
+        "/",
+        "/?named=nothing",
+        operator.path_of("open"),
+        "/deploy",
+        "/deploy?image=example/open",
+        "/deploy?image=example/not-there",
+        "/deploy?image=not:a:reference",
+        "/mirror",
+        "/dead-letters",
+        f"{event.path}?{event.query}",
+        "/events/none?service=open",
+        "/nowhere",
+    )
 
-    complaints = {}
-    for path in (*pages, "/mirror", "/dead-letters", "/nowhere"):
-        operator.open(path)
-        for summary in operator.browser.all("summary"):
+    assert barriers(operator, *pages) == {}
+
+
+def test_a_stranger_is_told_so_and_not_kept_out_of_that(stranger: Visitor) -> None:
+    assert barriers(stranger, "/") == {}
+    assert "is on no list of this page" in stranger.browser.text
+
+
+def test_the_check_for_barriers_finds_some(operator: Visitor) -> None:
+    operator.open("/deploy")
+    operator.browser.run(
+        "const main = document.querySelector('main');"
+        "main.append(document.createElement('button'));"
+        "main.querySelector('p').style.color = '#aaa';"
+        "main.style.width = '3000px';"
+    )
+
+    said = "\n".join(operator.barriers())
+
+    assert "critical, button-name" in said
+    assert "serious, color-contrast" in said
+    assert "wide in" in said
+
+
+def barriers(visitor: Visitor, *paths: str) -> dict[tuple[str, int, str], list[str]]:
+    """With everything unfolded, in light and dark, at a desk's and a telephone's width."""
+    found = {}
+    for path in paths:
+        visitor.open(path)
+        for summary in visitor.browser.all("summary"):
             summary.click()
-        for width, dark in ((1000, False), (1000, True), (360, False)):
-            operator.browser.look_like(width=width, height=900, dark=dark)
-            complaints[path, width, dark] = operator.serious()
-
-    assert {looked: said for looked, said in complaints.items() if said} == {}
+        for width in (1000, 360):
+            for scheme in ("light", "dark"):
+                visitor.browser.look_like(width=width, height=900, dark=scheme == "dark")
+                if said := visitor.barriers():
+                    found[path, width, scheme] = said
+    return found
