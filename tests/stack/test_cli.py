@@ -448,6 +448,26 @@ def test_a_replay_does_not_undo_what_was_asked_for_since(
     assert own_stage.service(web).template.containers[0].ports[0].container_port == 80
 
 
+def test_a_replayed_hint_of_gcr_is_heard_and_nobody_else_hears_of_a_push(
+    own_stage: Stage, command: Command
+) -> None:
+    web = own_stage.fresh()
+    own_stage.settle(web.message())
+    pushed = {"action": "INSERT", "tag": f"{world.MIRROR}/{web.repository}:latest"}
+    given_up = {
+        "CloudPubSubDeadLetterSourceSubscription": "gcr-push",
+        "CloudPubSubDeadLetterSourceSubscriptionProject": world.PROJECT,
+    }
+    letter = own_stage.publish(pushed, world.DEAD_LETTER, given_up)
+    logged(own_stage, "dead letter", letter)
+
+    done = command.document("dead-letters", "replay", letter)
+
+    assert done["topic"] == world.HINTS
+    told = own_stage.outcome(letter)
+    assert (told["type"], told["origin"]) == ("refreshed", "gcr")
+
+
 def test_what_is_discarded_is_gone_and_on_record(own_stage: Stage, command: Command) -> None:
     web = own_stage.fresh()
     letter = given_up(own_stage, web.message())
