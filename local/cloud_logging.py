@@ -43,7 +43,7 @@ _REFUSED = {
 
 
 class CloudLogging:
-    """*denied* are accounts that may not read."""
+    """*denied* are accounts that may not read; *reads* counts the lists that were asked for."""
 
     def __init__(self, project: str) -> None:
         self._project = project
@@ -55,6 +55,7 @@ class CloudLogging:
         self._server: ThreadingHTTPServer | None = None
         self._reader = threading.Thread(target=self._read_on, name="cloud-logging", daemon=True)
         self.denied: set[str] = set()
+        self.reads = 0
         self.url = ""
 
     def watch(self, service: str, path: Path) -> None:
@@ -159,6 +160,7 @@ class CloudLogging:
             raise ValueError(f"resourceNames: right is projects/{self._project}")
         matches = parse_filter(str(asked.get("filter", "")))
         with self._lock:
+            self.reads += 1
             found = [entry for entry in self._entries if matches(entry)]
         order = asked.get("orderBy", "timestamp asc")
         if order not in {"timestamp asc", "timestamp desc"}:

@@ -193,6 +193,12 @@ def test_a_hold_says_who_asked_and_why(own_stage: Stage, command: Command) -> No
 
     note = json.loads(own_stage.service(web).annotations["transship.dev/hold"])
     assert (note["by"], note["why"]) == ("tester", "release week")
+    told = command.run("why", web.service).stdout
+    assert "by tester, " in told
+    assert "release week" in told
+    document = command.document("why", web.service)
+    (held,) = [each for each in document["reasons"] if each["reason"] == "held"]
+    assert (held["by"], held["why"]) == ("tester", "release week")
 
 
 def test_skip_means_what_the_tag_means_now(own_stage: Stage, command: Command) -> None:

@@ -12,6 +12,7 @@ from transship.console.ports import Parts
 from transship.console.states import Sign, sign_of_outcome
 from transship.deadline import Deadline
 from transship.model.naming import ServiceName
+from transship.model.reason import Reason
 
 _BACK = timedelta(days=7)
 _SECONDS = 15.0
@@ -23,6 +24,7 @@ _EAGER = timedelta(seconds=15)
 _KEPT_EAGER, _KEPT_PATIENT = 1.0, 5.0
 _REMEMBERED = 3600.0
 _EVENT = re.compile(r"[A-Za-z0-9._-]{1,100}")
+_WORD = re.compile(r"[a-z_]+")
 _MESSAGE = "event settled"
 _WORDS = f'jsonPayload.message="{_MESSAGE}"'
 
@@ -48,6 +50,20 @@ class Ended(Struct, frozen=True, kw_only=True):
 
     def text(self, name: str) -> str:
         return str(self.fields.get(name) or "")
+
+    @property
+    def why(self) -> str:
+        """In a line: what somebody said, what Cloud Run said, or the reason.
+
+        >>> Ended(time=datetime.min, fields={"reason": "new_service"}).why
+        'new service'
+        """
+        reason = self.text("reason")
+        # In one word it is one of ours; what was steered, the sign says already.
+        if _WORD.fullmatch(reason):
+            reason = "" if reason == Reason.STEERED else reason.replace("_", " ")
+        # In the log an outcome's `message` stands beside the entry's own (transship/logs.py).
+        return self.text("detail") or self.text("condition_message") or reason
 
     @property
     def is_news(self) -> bool:
