@@ -98,6 +98,11 @@ class Visitor:
 
         self.browser.wait(found, f"{text} is in the log")
 
+    def outcomes(self) -> list[dict[str, Any]]:
+        """Those that Cloud Logging has."""
+        entries = self.stack.logging.payloads()
+        return [each for each in entries if each["message"] == "event settled"]
+
     def push(self, repository: str, text: str) -> None:
         self.stack.hub.push(repository, "latest", images.static_site(text))
 
