@@ -67,8 +67,13 @@ class Ended(Struct, frozen=True, kw_only=True):
 
     @property
     def is_news(self) -> bool:
-        """Not the sweep's and the hints' own bookkeeping."""
-        return self.kind not in {"swept", "refreshed"}
+        """Not the sweep's and the hints' own bookkeeping: why not is a service's state.
+
+        >>> fields = {"type": "dev.transship.steered.v1", "kind": "explain"}
+        >>> Ended(time=datetime.min, fields=fields).is_news
+        False
+        """
+        return self.kind not in {"swept", "refreshed"} and self.text("kind") != "explain"
 
 
 def is_event(text: str) -> bool:
@@ -92,7 +97,8 @@ def of_service(parts: Parts, project: str, name: ServiceName, *, limit: int) -> 
         seconds=_KEPT,
     )
     place = (name.project, name.region)
-    return [each for each in found if (each.text("project"), each.text("region")) == place]
+    here = [each for each in found if (each.text("project"), each.text("region")) == place]
+    return [each for each in here if each.is_news]
 
 
 def of_event(parts: Parts, project: str, event_id: str) -> Ended | None:
