@@ -374,6 +374,38 @@ def test_why_a_service_does_not_follow_is_said_with_what_to_do(cloud: Cloud, pag
     assert "by ada" in service
 
 
+def test_the_lineage_has_what_each_revision_came_from(cloud: Cloud, page: Page) -> None:
+    site = images.static_site("two")
+    cloud.hub.push(SITE, "latest", site)
+    track(cloud)
+    (outcome,) = cloud.outcomes()
+
+    text = page.text(SERVICE)
+
+    assert f'title="{site.digest}"' in text
+    assert f'title="{site.child(images.AMD64).digest}"' in text
+    assert f'href="/events/{outcome["data"]["event_id"]}"' in text
+    assert "100 %" in text
+    assert re.search(r'class="sign good".*serves', text)
+    assert "new service" in text
+
+
+def test_a_rollout_that_moves_is_seen_to(cloud: Cloud, page: Page) -> None:
+    track(cloud)
+    revision = cloud.service("web").latest_ready_revision.rpartition("/")[2]
+    trial = {
+        "revision": revision,
+        "previous": revision,
+        "event_id": "42",
+        "phase": "watch",
+        "since": "2026-01-01T00:00:00+00:00",
+    }
+    annotate(cloud, rollout=json.dumps(trial))
+
+    assert re.search(r'class="sign moving".*on trial', page.text())
+    assert "with visitors, watched" in page.text(SERVICE)
+
+
 def test_ten_who_watch_cost_what_one_costs(cloud: Cloud, logging: CloudLogging, page: Page) -> None:
     track(cloud)
     before, listed = len(cloud.hub.requests), len(cloud.run.calls("v1.ListServices"))
