@@ -73,8 +73,15 @@ _FOR_GOOD = "public, max-age=31536000, immutable"
 
 
 def handle(request: flask.Request, *, config: Config, parts: Parts) -> flask.Response:
-    """Always an answer; an error that is not ours is a bug, and the framework's 500."""
-    answer = _asset(request.path) or _admitted(request, config, parts)
+    """Always an answer, with what a browser must know."""
+    try:
+        answer = _asset(request.path) or _admitted(request, config, parts)
+    except Exception:
+        # A bug. Nobody redelivers a visit, and the framework's own 500 has none of the headers.
+        log.exception("page failed", path=request.path)
+        answer = _bare(
+            HTTPStatus.INTERNAL_SERVER_ERROR, "The page has failed, and its log says how"
+        )
     answer.headers.update(_HEADERS)
     answer.headers.setdefault("Cache-Control", "no-store")
     if request.headers.get("X-Forwarded-Proto") == "https":

@@ -19,11 +19,13 @@ from typing import Any
 
 from local.log_filter import Unsupported, parse_filter
 from local.logbook import Logbook, parsed
+from local.parameters import unknown_parameter
 
 log = logging.getLogger(__name__)
 
 HOST = "logging.googleapis.com"
 _PATH = "/v2/entries:list"
+_ASKED = frozenset({"filter", "orderBy", "pageSize", "pageToken", "resourceNames"})
 _TOKEN = "Bearer ya29.local."
 _BODY_LIMIT = 64 * 1024
 _KEPT = 20_000
@@ -41,7 +43,7 @@ _REFUSED = {
 
 
 class CloudLogging:
-    """*denied* are accounts that may not read."""
+    """*denied* are accounts that may not read; *reads* counts the lists that were asked for."""
 
     def __init__(self, project: str) -> None:
         self._project = project
@@ -53,6 +55,7 @@ class CloudLogging:
         self._server: ThreadingHTTPServer | None = None
         self._reader = threading.Thread(target=self._read_on, name="cloud-logging", daemon=True)
         self.denied: set[str] = set()
+        self.reads = 0
         self.url = ""
 
     def watch(self, service: str, path: Path) -> None:
@@ -73,18 +76,20 @@ class CloudLogging:
             wbufsize = -1  # one packet an answer
             timeout = 30
 
-            def do_POST(self) -> None:
-                length = self.headers.get("Content-Length", "")
+            def handle_any(self) -> None:
+                length = self.headers.get("Content-Length") or "0"
                 size = int(length) if length.isdecimal() else _BODY_LIMIT + 1
                 body = self.rfile.read(size) if size <= _BODY_LIMIT else b""
                 token = self.headers.get("Authorization", "")
-                status, document = answer(self.path, token, body)
+                status, document = answer(self.command, self.path, token, body)
                 content = json.dumps(document).encode()
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json; charset=UTF-8")
                 self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
                 self.wfile.write(content)
+
+            do_DELETE = do_GET = do_PATCH = do_POST = do_PUT = handle_any  # noqa: N815 - http.server's
 
             def log_message(self, *args: Any) -> None:
                 log.debug(*args)
@@ -130,9 +135,12 @@ class CloudLogging:
             }
         )
 
-    def _answer(self, path: str, token: str, body: bytes) -> tuple[HTTPStatus, dict[str, Any]]:
-        if path != _PATH:
-            return _refused(HTTPStatus.NOT_IMPLEMENTED, f"{path} is not implemented")
+    def _answer(
+        self, verb: str, target: str, token: str, body: bytes
+    ) -> tuple[HTTPStatus, dict[str, Any]]:
+        path, _, query = target.partition("?")
+        if (verb, path) != ("POST", _PATH) or unknown_parameter(query, ()):
+            return _refused(HTTPStatus.NOT_IMPLEMENTED, f"{verb} {target} is not implemented")
         if not token.startswith(_TOKEN):
             return _refused(HTTPStatus.UNAUTHORIZED, "no access token of the local cloud")
         if token.removeprefix(_TOKEN) in self.denied:
@@ -146,10 +154,13 @@ class CloudLogging:
             return _refused(HTTPStatus.BAD_REQUEST, str(error))
 
     def _page(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        if unknown := sorted(asked.keys() - _ASKED):
+            raise ValueError(f'Invalid JSON payload received. Unknown name "{unknown[0]}"')
         if asked.get("resourceNames") != [f"projects/{self._project}"]:
             raise ValueError(f"resourceNames: right is projects/{self._project}")
         matches = parse_filter(str(asked.get("filter", "")))
         with self._lock:
+            self.reads += 1
             found = [entry for entry in self._entries if matches(entry)]
         order = asked.get("orderBy", "timestamp asc")
         if order not in {"timestamp asc", "timestamp desc"}:

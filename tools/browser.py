@@ -113,6 +113,16 @@ class Browser:
                 return each
         raise NotFound(f"{css} that says {text!r}")
 
+    def focused(self) -> Element:
+        """What a key would go to."""
+        return Element(self, self.ask("GET", "/element/active")[_ELEMENT])
+
+    def press(self, key: str) -> None:
+        """One of https://www.w3.org/TR/webdriver2/#keyboard-actions, wherever the focus is."""
+        strokes = [{"type": kind, "value": key} for kind in ("keyDown", "keyUp")]
+        keyboard = {"type": "key", "id": "keyboard", "actions": strokes}
+        self.ask("POST", "/actions", {"actions": [keyboard]})
+
     def run(self, script: str, *arguments: Any) -> Any:
         return self.ask("POST", "/execute/sync", {"script": script, "args": list(arguments)})
 

@@ -10,7 +10,8 @@ from msgspec import Struct
 
 from transship.looking import Look
 from transship.model.digest import Digest
-from transship.model.follow import Follower, obstacles
+from transship.model.follow import HOLD_KEY, PIN_KEY, Follower, obstacles
+from transship.model.note import Note
 from transship.model.policy import Policy
 from transship.model.reason import Reason
 from transship.model.reference import Reference
@@ -32,6 +33,15 @@ class Standing(Struct, frozen=True, kw_only=True):
     def reason(self) -> str:
         """The first, in one word."""
         return self.reasons[0]
+
+    def note(self, reason: str) -> Note | None:
+        """Who is behind it and why, where that is somebody."""
+        about = {
+            Reason.HELD.value: HOLD_KEY,
+            Reason.PINNED.value: PIN_KEY,
+            Reason.SKIPPED.value: str(self.upstream or ""),
+        }
+        return dict(self.follower.notes).get(about.get(reason, ""))
 
 
 def stand(

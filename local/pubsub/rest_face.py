@@ -18,6 +18,7 @@ import grpc
 from google.protobuf import json_format
 from google.pubsub_v1 import types
 
+from local.parameters import unknown_parameter
 from local.pubsub.api import Api
 from local.pubsub.refusal import Refused, invalid, unimplemented
 from local.pubsub.wire import pb
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 _THREADS = 16
 _CONNECTIONS = 64
 _TIMEOUT = 30.0
+_PAGES = frozenset({"pageSize", "pageToken"})
 # Base64 makes 4 bytes of 3, so that a request of 10 MB is allowed.
 _BODY = 16 * 1024 * 1024
 
@@ -183,11 +185,10 @@ class _Exchange(http.server.BaseHTTPRequestHandler):
         for verb, pattern, kind, method in _ROUTES:
             match = re.fullmatch(pattern, path)
             if verb == self.command and match:
-                query = {
-                    key: value
-                    for key, value in parse_qsl(url.query)
-                    if key in {"pageSize", "pageToken"}
-                }
+                pages = _PAGES if "page_token" in kind.meta.fields else frozenset()
+                if unknown := unknown_parameter(url.query, pages):
+                    raise unimplemented(f"the parameter {unknown!r} of {self.command} {url.path}")
+                query = {key: text for key, text in parse_qsl(url.query) if key in pages}
                 request = _request(kind, {**body, **query}, match.groupdict())
                 response = method(self.server.api, request, _Waiting())
                 return _document(response)

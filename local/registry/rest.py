@@ -8,13 +8,14 @@ import logging
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 import grpc
 from google.cloud import artifactregistry_v1 as api
 from google.protobuf import json_format
 
 from local.clock import Clock
+from local.parameters import unknown_parameter
 from local.registry.api_names import Refusal
 from local.registry.artifact_registry import ArtifactRegistry
 from local.registry.host import Host
@@ -116,8 +117,12 @@ def _decoded(path: str) -> str:
 
 
 def _message(kind: Any, request: Request, name: Mapping[str, str]) -> Any:
-    # `alt` and the like are parameters of every method, and no fields.
-    fields = {field.json_name for field in kind.pb(kind()).DESCRIPTOR.fields}
+    fields = {field.json_name for field in kind.pb(kind()).DESCRIPTOR.fields} - name.keys()
+    if unknown := unknown_parameter(urlsplit(request.target).query, fields):
+        raise Refusal(
+            grpc.StatusCode.UNIMPLEMENTED,
+            f"the parameter {unknown!r} of {request.method} {request.path}",
+        )
     given = {key: values[-1] for key, values in request.query.items() if key in fields}
     message = kind()
     try:

@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import grpc
 
+from local.parameters import unknown_parameter
 from local.run import knative, paging
 from local.run.behaviour import Call, Journal
 from local.run.errors import ApiError, invalid
@@ -29,6 +30,7 @@ _PATHS = (
     re.compile(r"/v1/projects/(?P<project>[^/]+)/locations/(?P<location>[^/]+)/services"),
 )
 _METHOD = "v1.ListServices"
+_PARAMETERS = frozenset({"continue", "labelSelector", "limit"})
 _STATUSES = {
     grpc.StatusCode.INVALID_ARGUMENT: HTTPStatus.BAD_REQUEST,
     grpc.StatusCode.UNAUTHENTICATED: HTTPStatus.UNAUTHORIZED,
@@ -58,14 +60,19 @@ class V1:
             # Else a long answer waits 40 ms for the acknowledgement of its first packet.
             disable_nagle_algorithm = True
 
-            def do_GET(self) -> None:
-                status, document = answer(self.path, self.headers.get("Authorization", ""))
+            def handle_any(self) -> None:
+                # What is sent along is of no use, and the next request comes after it.
+                self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                authorization = self.headers.get("Authorization", "")
+                status, document = answer(self.command, self.path, authorization)
                 body = json.dumps(document).encode()
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json; charset=UTF-8")
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
+
+            do_DELETE = do_GET = do_PATCH = do_POST = do_PUT = handle_any  # noqa: N815 - http.server's
 
             def log_message(self, *args: Any) -> None:
                 log.debug(*args)
@@ -83,9 +90,9 @@ class V1:
             self._server.server_close()
             self._server = None
 
-    def _answer(self, target: str, authorization: str) -> tuple[int, Any]:
+    def _answer(self, verb: str, target: str, authorization: str) -> tuple[int, Any]:
         try:
-            return HTTPStatus.OK, self._list(target, authorization)
+            return HTTPStatus.OK, self._list(verb, target, authorization)
         except ApiError as error:
             status = _STATUSES.get(error.code, HTTPStatus.INTERNAL_SERVER_ERROR)
             log.info("%s: %s %s", target, status.value, error.message)
@@ -97,15 +104,13 @@ class V1:
                 }
             }
 
-    def _list(self, target: str, authorization: str) -> Any:
+    def _list(self, verb: str, target: str, authorization: str) -> Any:
         parts = urlsplit(target)
         found = next(filter(None, (path.fullmatch(parts.path) for path in _PATHS)), None)
-        if found is None:
-            log.error("not implemented here: GET %s", parts.path)
-            raise ApiError(
-                grpc.StatusCode.UNIMPLEMENTED,
-                f"The local Cloud Run does not implement {parts.path}",
-            )
+        if found is None or verb != "GET":
+            raise _unimplemented(f"{verb} {parts.path}")
+        if unknown := unknown_parameter(parts.query, _PARAMETERS):
+            raise _unimplemented(f"the parameter {unknown!r} of {verb} {parts.path}")
         caller = principal(authorization)
         if caller is None:
             raise ApiError(
@@ -145,3 +150,8 @@ class V1:
             "items": items,
             "unreachable": [],
         }
+
+
+def _unimplemented(what: str) -> ApiError:
+    log.error("not implemented here: %s", what)
+    return ApiError(grpc.StatusCode.UNIMPLEMENTED, f"The local Cloud Run does not implement {what}")

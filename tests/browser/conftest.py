@@ -62,6 +62,12 @@ def viewer(stack: Stack, browser: Browser) -> Iterator[Visitor]:
     yield from _visiting(stack, browser, world.VIEWER)
 
 
+@pytest.fixture
+def stranger(stack: Stack, browser: Browser) -> Iterator[Visitor]:
+    """Signed in, and on no list."""
+    yield from _visiting(stack, browser, "stranger@example.com")
+
+
 def _visiting(stack: Stack, browser: Browser, email: str) -> Iterator[Visitor]:
     browser.look_like(width=1000, height=900)
     browser.complaints()

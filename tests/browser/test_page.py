@@ -3,14 +3,23 @@
 import json
 import urllib.error
 import urllib.request
+from urllib.parse import urlsplit
 
 import pytest
 
-from local import world
+from local import images, world
 from tests.browser.visitor import Visitor
 from tests.fixtures.receiver import Receiver
 
 pytestmark = pytest.mark.stack
+
+# https://www.w3.org/TR/webdriver2/#keyboard-actions
+TAB, ENTER = "\ue004", "\ue007"
+_CONTROLS = """
+const all = 'a[href], button, input:not([type=hidden]), summary, [tabindex="0"]';
+const shown = [...document.querySelectorAll(all)].filter((each) => each.checkVisibility());
+return shown.map((each) => each.outerHTML);
+"""
 
 
 def test_an_image_is_deployed_follows_its_tag_and_is_rolled_back(
@@ -110,12 +119,73 @@ def test_tags_come_as_somebody_types(operator: Visitor) -> None:
     )
 
 
+def test_what_was_refused_or_failed_says_why_in_the_list(operator: Visitor) -> None:
+    operator.stack.hub.push("example/mute", "latest", images.exits_at_start())
+    # A service that fails, and one that is asked for what cannot be.
+    for message in ({}, {"memory": "5Mi"}):
+        operator.publish(world.DEPLOY, {"image": "example/mute", "service": "mute", **message})
+    operator.browser.wait(
+        lambda: [each.get("service") for each in operator.outcomes()].count("mute") > 1, "both end"
+    )
+
+    operator.open(operator.path_of("mute"))
+
+    assert "failed to start and listen on the port" in operator.browser.text
+    assert "limits['memory']: 5Mi is too little" in operator.browser.text
+    assert "event settled" not in operator.browser.text
+
+
+def test_a_screen_reader_is_told_how_it_ends(operator: Visitor) -> None:
+    operator.push("example/told", "words")
+    operator.open("/deploy?image=example/told&service=told")
+    operator.press("Deploy")
+    news = operator.browser.find("#news")
+    assert (news["role"], news["aria-live"], news.text) == ("status", "polite", "")
+
+    operator.browser.wait(
+        lambda: operator.browser.run("return document.getElementById('news').textContent"),
+        "something is said",
+    )
+
+    assert operator.browser.run("return document.getElementById('news').textContent") == "deployed"
+
+
+def test_a_keyboard_is_enough(operator: Visitor) -> None:
+    browser = operator.browser
+    operator.push("example/keys", "words")
+    operator.open("/deploy?image=example/keys&service=keys")
+    controls = browser.run(_CONTROLS)
+
+    met = []
+    for _ in range(len(controls)):
+        browser.press(TAB)
+        met.append(browser.run("return document.activeElement.outerHTML"))
+        outline = browser.run("return getComputedStyle(document.activeElement).outlineStyle")
+        assert outline != "none", f"nobody sees that it is at {met[-1]}"
+
+    assert met == controls
+    assert "Skip to the content" in met[0]
+    operator.open("/deploy?image=example/keys&service=keys")
+    while browser.focused()["name"] != "public":
+        browser.press(TAB)
+    browser.press(" ")
+    while "Deploy" not in browser.focused().text or browser.focused()["href"]:
+        browser.press(TAB)
+    browser.press(ENTER)
+    operator.ends("deployed")
+    assert "words" in operator.served()
+
+
 def test_without_a_script_it_is_all_there(operator: Visitor) -> None:
     operator.push("example/plain", "plain words")
     operator.browser.without_scripts(off=True)
     try:
         operator.deploy("example/plain", service="plain")
         assert "plain words" in operator.served()
+        operator.open(operator.path_of("plain"))
+        operator.unfold("Pin")
+        operator.press("Stay on what runs")
+        operator.ends("pin")
     finally:
         operator.browser.without_scripts(off=False)
 
@@ -138,15 +208,63 @@ def test_a_viewer_sees_no_button_and_cannot_post(viewer: Visitor, operator: Visi
 def test_nobody_is_kept_out(operator: Visitor) -> None:
     operator.push("example/open", "words")
     operator.deploy("example/open", service="open")
-    pages = ("/", operator.path_of("open"), "/deploy", "/deploy?image=example/open")
+    event = urlsplit(operator.browser.url)
+    letter = operator.publish(
+        world.DEAD_LETTER,
+        {"image": "example/given-up"},
+        CloudPubSubDeadLetterSourceSubscription="transship-deploy-push",
+        CloudPubSubDeadLetterSourceSubscriptionProject=world.PROJECT,
+    )
+    operator.logged(letter)
+    pages = (
+        "/",
+        "/?named=nothing",
+        operator.path_of("open"),
+        "/deploy",
+        "/deploy?image=example/open",
+        "/deploy?image=example/not-there",
+        "/deploy?image=not:a:reference",
+        "/mirror",
+        "/dead-letters",
+        f"{event.path}?{event.query}",
+        "/events/none?service=open",
+        "/nowhere",
+    )
 
-    complaints = {}
-    for path in (*pages, "/mirror", "/dead-letters", "/nowhere"):
-        operator.open(path)
-        for summary in operator.browser.all("summary"):
+    assert barriers(operator, *pages) == {}
+
+
+def test_a_stranger_is_told_so_and_not_kept_out_of_that(stranger: Visitor) -> None:
+    assert barriers(stranger, "/") == {}
+    assert "is on no list of this page" in stranger.browser.text
+
+
+def test_the_check_for_barriers_finds_some(operator: Visitor) -> None:
+    operator.open("/deploy")
+    operator.browser.run(
+        "const main = document.querySelector('main');"
+        "main.append(document.createElement('button'));"
+        "main.querySelector('p').style.color = '#aaa';"
+        "main.style.width = '3000px';"
+    )
+
+    said = "\n".join(operator.barriers())
+
+    assert "critical, button-name" in said
+    assert "serious, color-contrast" in said
+    assert "wide in" in said
+
+
+def barriers(visitor: Visitor, *paths: str) -> dict[tuple[str, int, str], list[str]]:
+    """With everything unfolded, in light and dark, at a desk's and a telephone's width."""
+    found = {}
+    for path in paths:
+        visitor.open(path)
+        for summary in visitor.browser.all("summary"):
             summary.click()
-        for width, dark in ((1000, False), (1000, True), (360, False)):
-            operator.browser.look_like(width=width, height=900, dark=dark)
-            complaints[path, width, dark] = operator.serious()
-
-    assert {looked: said for looked, said in complaints.items() if said} == {}
+        for width in (1000, 360):
+            for scheme in ("light", "dark"):
+                visitor.browser.look_like(width=width, height=900, dark=scheme == "dark")
+                if said := visitor.barriers():
+                    found[path, width, scheme] = said
+    return found

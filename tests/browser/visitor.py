@@ -2,7 +2,7 @@
 
 import json
 import urllib.request
-from pathlib import Path
+from importlib import resources
 from typing import Any
 
 from google.pubsub_v1 import PubsubMessage
@@ -11,7 +11,19 @@ from local import images, world
 from local.stack import Stack
 from tools.browser import Browser
 
-_CHECKER = (Path(__file__).parent / "accessibility.js").read_text()
+# https://github.com/dequelabs/axe-core/blob/develop/doc/API.md
+_AXE = (resources.files("axe_playwright_python") / "axe.min.js").read_text()
+_RULES = {
+    "resultTypes": ["violations"],
+    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+}
+_RUN = """
+return axe.run(document, arguments[0]).then((found) =>
+  found.violations.flatMap(({ id, impact, nodes }) =>
+    nodes.map((node) => `${impact}, ${id}: ${node.html.slice(0, 200)}: ${node.failureSummary}`)));
+"""
+# The one criterion of WCAG 2.2 that axe-core leaves to others: 1.4.10, nothing is read sideways.
+_REFLOW = "return [document.documentElement.scrollWidth, window.innerWidth]"
 
 
 class Visitor:
@@ -49,10 +61,13 @@ class Visitor:
         """Now or soon, without a reload by hand."""
         self.browser.wait(lambda: text in self.browser.text, f"{text!r}")
 
-    def serious(self) -> list[str]:
-        """What keeps somebody out who does not see, or has no mouse."""
-        found: list[str] = self.browser.run(_CHECKER)
-        return found
+    def barriers(self) -> list[str]:
+        """What keeps somebody out who does not see, or has no mouse, or a small window."""
+        if not self.browser.run("return Boolean(window.axe)"):
+            self.browser.run(_AXE)
+        found: list[str] = self.browser.run(_RUN, _RULES)
+        page, window = self.browser.run(_REFLOW)
+        return [*found, f"the page is {page} wide in {window}"] if page > window else found
 
     def ends(self, state: str) -> None:
         """The event that a form has led to, by itself."""
@@ -82,6 +97,11 @@ class Visitor:
                 return bool(json.load(answer).get("entries"))
 
         self.browser.wait(found, f"{text} is in the log")
+
+    def outcomes(self) -> list[dict[str, Any]]:
+        """Those that Cloud Logging has."""
+        entries = self.stack.logging.payloads()
+        return [each for each in entries if each["message"] == "event settled"]
 
     def push(self, repository: str, text: str) -> None:
         self.stack.hub.push(repository, "latest", images.static_site(text))

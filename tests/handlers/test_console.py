@@ -17,6 +17,7 @@ from local.cloud_logging import HOST as LOGGING_HOST
 from local.cloud_logging import CloudLogging
 from local.front_door import KEYS_HOST, Auth, FrontDoor
 from tests.fixtures.functions import SITE, Cloud, Function, running
+from transship.console import overview
 
 DEPLOYS = world.subscription("deploys")
 SERVICE = f"/services/{world.PROJECT}/{world.LOCATION}/web"
@@ -181,6 +182,39 @@ def test_every_answer_says_what_a_browser_must_not_do(page: Page) -> None:
     assert "SameSite=Lax" in cookie
 
 
+def test_what_goes_wrong_is_a_page_too(
+    cloud: Cloud, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError(f"a bug with {_HOSTILE}")
+
+    token, headers = page.token(), page._door.headers(world.OPERATOR)
+    long = {"token": token, "why": "x" * 70_000}
+    answers = {
+        400: [page.get(f"/deploy?image={_HOSTILE}"), page.post("/deploy", {"token": token})],
+        401: [page._client.get("/")],
+        403: [page.post("/deploy", {"token": _HOSTILE, "image": SITE})],
+        404: [page.get(f"/{_HOSTILE}"), page.get(f"{SERVICE}-none")],
+        405: [page._client.put("/deploy", headers=headers)],
+        413: [page.post("/deploy", long)],
+    }
+    page.email = "eve@example.org"
+    answers[403].append(page.get())
+    page.email = world.OPERATOR
+    monkeypatch.setattr(overview, "overview", fail)
+    answers[500] = [page.get()]
+
+    for status, found in answers.items():
+        for answer in found:
+            assert answer.status_code == status
+            assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+            assert answer.headers["Cache-Control"] == "no-store"
+            assert 'rel="stylesheet" href="/assets/' in answer.text
+            assert "<h1>" in answer.text
+            assert "<script>alert" not in answer.text
+    assert "a bug" not in answers[500][0].text
+
+
 @pytest.mark.parametrize("path", ["/", "/deploy?image=" + SITE, "/mirror", "/dead-letters"])
 def test_nothing_is_inline(page: Page, path: str) -> None:
     text = page.text(path)
@@ -335,13 +369,47 @@ def test_why_a_service_does_not_follow_is_said_with_what_to_do(cloud: Cloud, pag
 
     assert re.search(r'class="sign held".*held', fleet)
     assert "<code>release</code> message ends the hold" in fleet
+    assert "by ada: an audit" in fleet
     assert "an audit" in service
     assert "by ada" in service
 
 
-def test_ten_who_watch_cost_what_one_costs(cloud: Cloud, page: Page) -> None:
+def test_the_lineage_has_what_each_revision_came_from(cloud: Cloud, page: Page) -> None:
+    site = images.static_site("two")
+    cloud.hub.push(SITE, "latest", site)
     track(cloud)
-    before = len(cloud.hub.requests)
+    (outcome,) = cloud.outcomes()
+
+    text = page.text(SERVICE)
+
+    assert f'title="{site.digest}"' in text
+    assert f'title="{site.child(images.AMD64).digest}"' in text
+    assert f'href="/events/{outcome["data"]["event_id"]}"' in text
+    assert "100 %" in text
+    assert re.search(r'class="sign good".*serves', text)
+    assert "new service" in text
+
+
+def test_a_rollout_that_moves_is_seen_to(cloud: Cloud, page: Page) -> None:
+    track(cloud)
+    revision = cloud.service("web").latest_ready_revision.rpartition("/")[2]
+    trial = {
+        "revision": revision,
+        "previous": revision,
+        "event_id": "42",
+        "phase": "watch",
+        "since": "2026-01-01T00:00:00+00:00",
+    }
+    annotate(cloud, rollout=json.dumps(trial))
+
+    assert re.search(r'class="sign moving".*on trial', page.text())
+    assert "with visitors, watched" in page.text(SERVICE)
+
+
+def test_ten_who_watch_cost_what_one_costs(cloud: Cloud, logging: CloudLogging, page: Page) -> None:
+    track(cloud)
+    before, listed = len(cloud.hub.requests), len(cloud.run.calls("v1.ListServices"))
+    read = logging.reads
 
     def visit(_: int) -> int:
         client = page._client.application.test_client()
@@ -353,6 +421,8 @@ def test_ten_who_watch_cost_what_one_costs(cloud: Cloud, page: Page) -> None:
     asked = [seen for seen in [*cloud.hub.requests][before:] if "/manifests/" in seen.path]
     # The first meets the challenge, and brings no token yet.
     assert [seen.method for seen in asked if seen.status != 401] == ["HEAD"]
+    assert len(cloud.run.calls("v1.ListServices")) == listed + 1
+    assert logging.reads == read + 1
 
 
 def test_an_image_is_shown_before_it_is_deployed(cloud: Cloud, page: Page) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from local import world
 from tests.fixtures.functions import Cloud, Function, running
 from tests.fixtures.receiver import Receiver, receiver
+from tests.fixtures.stage import eventually
 
 __all__ = ["receiver"]
 
@@ -23,17 +25,31 @@ DESTINATIONS = [
         "types": ["deployed", "failed", "unchanged"],
     },
     {"name": "prod", "kind": "slack", "url": "https://hooks.slack.com/y", "services": ["prod-*"]},
+    {
+        "name": "elsewhere",
+        "kind": "slack",
+        "url": "https://elsewhere.example/z",
+        "services": ["nothing"],
+    },
 ]
 
 
 @pytest.fixture
-def notify(cloud: Cloud, receiver: Receiver) -> Iterator[Function]:
+def other() -> Iterator[Receiver]:
+    receiver = Receiver()
+    yield receiver
+    receiver.close()
+
+
+@pytest.fixture
+def notify(cloud: Cloud, receiver: Receiver, other: Receiver) -> Iterator[Function]:
     cloud.topics.create_topic(name=world.NOTICES)
     cloud._subscriber.create_subscription(name=NOTICES, topic=world.NOTICES)
     settings = cloud.settings(
         TRANSSHIP_NOTICES_TOPIC=world.NOTICES,
         TRANSSHIP_NOTIFY=json.dumps(DESTINATIONS),
-        TRANSSHIP_LOCAL_HOSTS=f"hooks.slack.com={receiver.url},hooks.example={receiver.url}",
+        TRANSSHIP_LOCAL_HOSTS=f"hooks.slack.com={receiver.url},hooks.example={receiver.url},"
+        f"elsewhere.example={other.url}",
         TRANSSHIP_LOCAL_ACCOUNT=world.account("transship-notify"),
     )
     with running("notify", settings) as function:
@@ -109,6 +125,27 @@ def test_one_that_is_down_is_tried_again_alone(
     assert notify.push(found["audit"], attributes={"destination": "audit"}) == 200
 
     assert [path for path, _, _ in receiver.got] == ["/services/x", "/in"]
+
+
+def test_one_that_is_slow_delays_neither_another_nor_what_comes_next(
+    cloud: Cloud, notify: Function, receiver: Receiver, other: Receiver
+) -> None:
+    receiver.held.clear()
+    ops = {"destination": "ops", "event": outcome()}
+    elsewhere = {"destination": "elsewhere", "event": outcome()}
+
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(notify.push, ops, attributes={"destination": "ops"})
+        eventually(lambda: bool(receiver.got), "the slow one is asked")
+
+        assert notify.push(elsewhere, attributes={"destination": "elsewhere"}) == 200
+        assert notify.push(outcome("failed")) == 200
+
+        assert len(other.got) == 1
+        assert "ops" in notices(cloud)
+        assert not slow.done()
+        receiver.held.set()
+        assert slow.result(10) == 200
 
 
 def test_one_that_refuses_for_good_is_not_asked_again(

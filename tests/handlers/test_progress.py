@@ -2,6 +2,9 @@
 
 import json
 from collections.abc import Iterator
+from datetime import datetime
+from itertools import pairwise
+from typing import cast
 
 import pytest
 
@@ -35,6 +38,20 @@ def test_steps_are_told_with_the_event_and_the_service(cloud: Cloud, watched: Fu
     assert told["event_id"] == "42"
     assert told["step"] in {"resolved", "pulling"}
     assert dict(message.attributes) == {"event_id": "42", "service": "web"}
+
+
+def test_at_most_one_a_second_is_told_however_long_the_pull(
+    cloud: Cloud, watched: Function
+) -> None:
+    cloud.mirror.faults.add(Fault(path=".", method="GET", bytes_per_second=400_000))
+
+    watched.push({"image": SITE, "service": "web", "progress": True}, message_id="42")
+
+    steps = cloud.pubsub.backlog(WATCHING)
+    times = [cast("datetime", step.publish_time).timestamp() for step in steps]
+    assert len(times) > 1
+    # Published a little later than it was told, now and then.
+    assert min(later - earlier for earlier, later in pairwise(times)) > 0.9
 
 
 def test_nothing_is_told_that_nobody_asked_for(cloud: Cloud, watched: Function) -> None:

@@ -97,5 +97,11 @@ def test_whoever_has_no_token_or_no_grant_reads_nothing(log: CloudLogging) -> No
     assert listed(log)[0] == 403
 
 
+def test_a_field_that_it_does_not_know_is_refused(log: CloudLogging) -> None:
+    status, answer = listed(log, pagesize=3)
+
+    assert (status, "pagesize" in answer["error"]["message"]) == (400, True)
+
+
 def test_another_projects_log_is_not_here(log: CloudLogging) -> None:
     assert listed(log, resourceNames=["projects/another"])[0] == 400

@@ -76,6 +76,7 @@ def test_a_lease_can_be_given_back(rest: Rest) -> None:
         ("PUT", f"{TOPIC}-new", {"nonsense": 1}, 400, "INVALID_ARGUMENT"),
         ("POST", f"{TOPIC}:publish", {"messages": [{}]}, 400, "INVALID_ARGUMENT"),
         ("POST", f"{NAME}:seek", None, 501, "UNIMPLEMENTED"),
+        ("GET", f"{TOPIC}?pageSize=1", None, 501, "UNIMPLEMENTED"),
     ],
 )
 def test_a_refusal_has_the_status_of_its_code(

@@ -167,6 +167,11 @@ def test_anything_else_is_not_implemented(
     assert "not implemented here" in caplog.text
 
 
+def test_a_parameter_that_it_does_not_know_is_refused(cloud_run: CloudRun) -> None:
+    with pytest.raises(urllib.error.HTTPError, match="501"):
+        listed(cloud_run, labelSelecter="transship-1")
+
+
 def test_the_caller_is_in_the_journal(cloud_run: CloudRun) -> None:
     cloud_run.journal.forget_calls()
     listed(cloud_run)

@@ -193,6 +193,12 @@ def test_a_hold_says_who_asked_and_why(own_stage: Stage, command: Command) -> No
 
     note = json.loads(own_stage.service(web).annotations["transship.dev/hold"])
     assert (note["by"], note["why"]) == ("tester", "release week")
+    told = command.run("why", web.service).stdout
+    assert "by tester, " in told
+    assert "release week" in told
+    document = command.document("why", web.service)
+    (held,) = [each for each in document["reasons"] if each["reason"] == "held"]
+    assert (held["by"], held["why"]) == ("tester", "release week")
 
 
 def test_skip_means_what_the_tag_means_now(own_stage: Stage, command: Command) -> None:
@@ -446,6 +452,26 @@ def test_a_replay_does_not_undo_what_was_asked_for_since(
 
     assert own_stage.outcome(letter)["reason"] == "superseded"
     assert own_stage.service(web).template.containers[0].ports[0].container_port == 80
+
+
+def test_a_replayed_hint_of_gcr_is_heard_and_nobody_else_hears_of_a_push(
+    own_stage: Stage, command: Command
+) -> None:
+    web = own_stage.fresh()
+    own_stage.settle(web.message())
+    pushed = {"action": "INSERT", "tag": f"{world.MIRROR}/{web.repository}:latest"}
+    given_up = {
+        "CloudPubSubDeadLetterSourceSubscription": "gcr-push",
+        "CloudPubSubDeadLetterSourceSubscriptionProject": world.PROJECT,
+    }
+    letter = own_stage.publish(pushed, world.DEAD_LETTER, given_up)
+    logged(own_stage, "dead letter", letter)
+
+    done = command.document("dead-letters", "replay", letter)
+
+    assert done["topic"] == world.HINTS
+    told = own_stage.outcome(letter)
+    assert (told["type"], told["origin"]) == ("refreshed", "gcr")
 
 
 def test_what_is_discarded_is_gone_and_on_record(own_stage: Stage, command: Command) -> None:

@@ -4,7 +4,9 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -53,6 +55,25 @@ def test_a_webhook_is_signed_as_standard_webhooks_has_it(receiver: Receiver) -> 
     right = base64.b64encode(hmac.digest(b"k" * 24, signed, hashlib.sha256)).decode()
     assert headers["webhook-signature"] == f"v1,{right}"
     assert headers["webhook-id"] == "1.outcome"
+
+
+def test_what_the_page_tells_receivers_to_do_tells_ours_from_others(receiver: Receiver) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "notifications.md").read_text()
+    (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(example, names)  # noqa: S102 - our own document
+    is_ours = names["is_ours"]
+    Teller(hosts={"hooks.example": receiver.url}, now=lambda: datetime.now(UTC))(
+        HOOK, event(), b"{}"
+    )
+    [(_, headers, body)] = receiver.got
+    late = headers | signature(HOOK.key, headers["webhook-id"], body, NOW)
+
+    assert is_ours(headers, body, SECRET)
+    assert not is_ours(headers, body + b" ", SECRET)
+    assert not is_ours(headers | {"webhook-id": "2.outcome"}, body, SECRET)
+    assert not is_ours(headers, body, "whsec_" + base64.b64encode(b"x" * 24).decode())
+    assert not is_ours(late, body, SECRET)
 
 
 def test_the_signature_is_that_of_the_specifications_example() -> None:

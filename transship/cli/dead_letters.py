@@ -10,7 +10,7 @@ import msgspec
 from transship.burials import DAYS, Burial, burials, leased
 from transship.cli.ending import Ended
 from transship.cli.tools import Tools, own_verb
-from transship.model.dead_letter import DeadLetter, Judged, Verdict
+from transship.model.dead_letter import DeadLetter, Judged, Verdict, topic_again
 
 if TYPE_CHECKING:
     from transship.clients.subscriptions import Received
@@ -75,7 +75,9 @@ def show(tools: Tools, letter: str) -> None:
 
 @dead_letters.command
 @ids
-@click.option("--topic", help="Where to.  [default: the topic that it was on]")
+@click.option(
+    "--topic", help="Where to.  [default: the topic that it was on; of `gcr`, transship-hints]"
+)
 @again
 @own_verb
 def replay(tools: Tools, ids: tuple[str, ...], *, topic: str | None, again: bool) -> None:
@@ -178,7 +180,7 @@ def _origin(tools: Tools, letter: DeadLetter) -> str:
             f" ({letter.subscription or 'it was published to the dead letters by hand'});"
             " give --topic projects/PROJECT/topics/TOPIC"
         )
-    return topic
+    return topic_again(topic)
 
 
 def _judge(tools: Tools, id_: str, verdict: Verdict) -> None:

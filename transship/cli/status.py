@@ -3,12 +3,14 @@
 from typing import Any
 
 import click
+import msgspec
 
 from transship.cli.ending import Ended
 from transship.cli.tools import Tools, verb
 from transship.cli.tracked import followers, standings
 from transship.model.digest import Digest
 from transship.model.follow import Follower
+from transship.model.note import Note
 from transship.model.reason import Reason
 from transship.standing import Standing, clear_of, familiar
 
@@ -27,7 +29,9 @@ def status(tools: Tools, service: str | None) -> None:
     stands = standings(tools, found)
     if service and not tools.output.json:
         for standing in stands:
+            notes = [_asked(standing.note(reason)) for reason in standing.reasons]
             facts = _facts(standing) | {"why": ", ".join(standing.reasons)}
+            facts |= next(filter(None, notes), {})
             tools.output.facts(_headline(standing), facts, good=_is_good(standing))
         return
     whole = not tools.output.console.is_terminal
@@ -71,7 +75,11 @@ def why(tools: Tools, service: str | None) -> None:
         tools.output.facts(_headline(standing), _facts(standing), good=_is_good(standing))
         for reason in standing.reasons:
             command = command_for(reason, standing)
-            facts = {"to change that": clear_of(reason), "command": command}
+            facts = {
+                **_asked(standing.note(reason)),
+                "to change that": clear_of(reason),
+                "command": command,
+            }
             tools.output.facts(reason, facts, good=reason == Reason.UP_TO_DATE)
 
 
@@ -134,6 +142,13 @@ def _facts(standing: Standing) -> dict[str, str]:
     }
 
 
+def _asked(note: Note | None) -> dict[str, str]:
+    if note is None:
+        return {}
+    by = f"by {note.by}, " if note.by else ""
+    return {"asked for": f"{by}{note.at:%Y-%m-%d %H:%M} UTC", "because": note.why}
+
+
 def _row(standing: Standing, *, whole: bool, placed: bool) -> tuple[str, ...]:
     follower = standing.follower
     place = (follower.name.project, follower.name.region) if placed else ()
@@ -166,7 +181,12 @@ def _document(standing: Standing) -> dict[str, Any]:
         "upstream": str(standing.upstream or ""),
         "follows": _is_good(standing),
         "reasons": [
-            {"reason": reason, "clear": clear_of(reason), "command": command_for(reason, standing)}
+            {
+                "reason": reason,
+                **(msgspec.to_builtins(note) if (note := standing.note(reason)) else {}),
+                "clear": clear_of(reason),
+                "command": command_for(reason, standing),
+            }
             for reason in standing.reasons
         ],
     }

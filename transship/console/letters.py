@@ -8,7 +8,7 @@ from transship.config import Config
 from transship.console.ports import Parts
 from transship.deadline import Deadline
 from transship.errors import Refused
-from transship.model.dead_letter import Judged, Verdict
+from transship.model.dead_letter import Judged, Verdict, topic_again
 
 _LIMIT = 100
 _SECONDS = 20.0
@@ -67,7 +67,7 @@ def judge(config: Config, parts: Parts, id_: str, verdict: Verdict, *, by: str) 
                     f"nobody knows which topic it was on; right is `transship dead-letters replay"
                     f" {id_} --topic …`",
                 )
-            event = str(parts.send(topic)(copies[id_].data, letter.again()))
+            event = str(parts.send(topic_again(topic))(copies[id_].data, letter.again()))
         judged = Judged(dead_letter=id_, verdict=verdict, by=by[:200])
         parts.send(config.dead_letter_topic)(msgspec.json.encode(judged), judged.attributes)
         parts.retained.acknowledge(copies[id_])

@@ -12,6 +12,7 @@ from transship.console.ports import Parts
 from transship.console.states import Sign, sign_of_outcome
 from transship.deadline import Deadline
 from transship.model.naming import ServiceName
+from transship.model.reason import Reason
 
 _BACK = timedelta(days=7)
 _SECONDS = 15.0
@@ -23,6 +24,7 @@ _EAGER = timedelta(seconds=15)
 _KEPT_EAGER, _KEPT_PATIENT = 1.0, 5.0
 _REMEMBERED = 3600.0
 _EVENT = re.compile(r"[A-Za-z0-9._-]{1,100}")
+_WORD = re.compile(r"[a-z_]+")
 _MESSAGE = "event settled"
 _WORDS = f'jsonPayload.message="{_MESSAGE}"'
 
@@ -50,9 +52,28 @@ class Ended(Struct, frozen=True, kw_only=True):
         return str(self.fields.get(name) or "")
 
     @property
+    def why(self) -> str:
+        """In a line: what somebody said, what Cloud Run said, or the reason.
+
+        >>> Ended(time=datetime.min, fields={"reason": "new_service"}).why
+        'new service'
+        """
+        reason = self.text("reason")
+        # In one word it is one of ours; what was steered, the sign says already.
+        if _WORD.fullmatch(reason):
+            reason = "" if reason == Reason.STEERED else reason.replace("_", " ")
+        # In the log an outcome's `message` stands beside the entry's own (transship/logs.py).
+        return self.text("detail") or self.text("condition_message") or reason
+
+    @property
     def is_news(self) -> bool:
-        """Not the sweep's and the hints' own bookkeeping."""
-        return self.kind not in {"swept", "refreshed"}
+        """Not the sweep's and the hints' own bookkeeping: why not is a service's state.
+
+        >>> fields = {"type": "dev.transship.steered.v1", "kind": "explain"}
+        >>> Ended(time=datetime.min, fields=fields).is_news
+        False
+        """
+        return self.kind not in {"swept", "refreshed"} and self.text("kind") != "explain"
 
 
 def is_event(text: str) -> bool:
@@ -76,7 +97,8 @@ def of_service(parts: Parts, project: str, name: ServiceName, *, limit: int) -> 
         seconds=_KEPT,
     )
     place = (name.project, name.region)
-    return [each for each in found if (each.text("project"), each.text("region")) == place]
+    here = [each for each in found if (each.text("project"), each.text("region")) == place]
+    return [each for each in here if each.is_news]
 
 
 def of_event(parts: Parts, project: str, event_id: str) -> Ended | None:

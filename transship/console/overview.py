@@ -15,6 +15,7 @@ from transship.model.digest import Digest
 from transship.model.follow import Follower
 from transship.model.marks import TRACKED_LABEL
 from transship.model.naming import ServiceName
+from transship.model.note import Note
 from transship.model.ratelimit import RateLimit
 from transship.model.reason import Reason
 from transship.model.reference import Reference
@@ -56,6 +57,11 @@ class Row(Struct, frozen=True, kw_only=True):
     @property
     def upstream(self) -> Digest | None:
         return self.standing.upstream
+
+    @property
+    def note(self) -> Note | None:
+        """Who wants it so, and why."""
+        return self.standing.note(self.standing.reason)
 
     @property
     def clear(self) -> str:

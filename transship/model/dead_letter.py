@@ -158,6 +158,21 @@ class _Entry(msgspec.Struct, frozen=True):
         return data if hashlib.sha256(data).hexdigest() == self.sha256 else None
 
 
+def topic_again(topic: str) -> str:
+    """Where a message that was on *topic* is published again.
+
+    `gcr` is Google's name and the whole project's, and what others hear on it is not ours to
+    repeat: the same function takes the same message from the topic of hints.
+
+    >>> topic_again("projects/sample-project/topics/gcr")
+    'projects/sample-project/topics/transship-hints'
+    >>> topic_again("projects/sample-project/topics/transship-deploy")
+    'projects/sample-project/topics/transship-deploy'
+    """
+    place, _, name = topic.rpartition("/")
+    return f"{place}/transship-hints" if name == "gcr" else topic
+
+
 def is_judgement(attributes: Mapping[str, str]) -> bool:
     return "verdict" in attributes and f"{_SOURCE}Subscription" not in attributes
 

@@ -13,7 +13,7 @@ from msgspec import Struct
 from transship.errors import InvalidReference
 from transship.model.digest import Digest
 from transship.model.naming import ServiceName
-from transship.model.note import Aware, read_notes
+from transship.model.note import Aware, Note, read_note, read_notes
 from transship.model.quarantine import quarantined
 from transship.model.reason import Reason
 from transship.model.record import PREFIX, TRACKS_KEY, Record
@@ -55,6 +55,8 @@ class Follower(Struct, frozen=True, kw_only=True):
     moved_at: datetime | None = None
     why: str = ""
     trial_of: str = ""
+    # Who asked for it and why: of HOLD_KEY, of PIN_KEY, and of each digest that is skipped.
+    notes: tuple[tuple[str, Note], ...] = ()
 
     @property
     def runs(self) -> Digest | None:
@@ -111,6 +113,8 @@ def follower_of(
     record = Record.read(annotations)
     # The index is of what runs only as long as nobody has deployed something else.
     known = record is not None and image is not None and image.digest == record.child
+    skips = read_notes(annotations, SKIP_KEY)
+    ways = {key: read_note(annotations, key) for key in (HOLD_KEY, PIN_KEY)}
     return Follower(
         name=name,
         container=container,
@@ -122,12 +126,13 @@ def follower_of(
         overridden=record is not None and is_overridden(record, image),
         held=HOLD_KEY in annotations,
         pinned=PIN_KEY in annotations,
-        skipped=frozenset(read_notes(annotations, SKIP_KEY)),
+        skipped=frozenset(skips),
         quarantined=quarantined(annotations),
         automatic=automatic_times(annotations),
         moved_at=record.requested_at if record else None,
         why=annotations.get(WHY_KEY, ""),
         trial_of=trial_event(annotations),
+        notes=(*skips.items(), *((key, note) for key, note in ways.items() if note)),
     )
 
 
