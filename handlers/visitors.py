@@ -9,7 +9,7 @@ from transship.errors import Refused, ServiceConflict
 from transship.model.advance import Steer
 from transship.model.naming import ServiceName
 from transship.model.note import Note
-from transship.model.outcome import Outcome, RolledBack, Steered
+from transship.model.outcome import WITHDRAWN, Outcome, RolledBack, Steered
 from transship.model.quarantine import Bad, bad_of
 from transship.model.reason import Reason
 from transship.model.recall import clear, has_moved_on, targets, withdraw
@@ -54,7 +54,7 @@ def _roll_back(
     request: RollbackRequest, delivery: Delivery, name: ServiceName, config: Config, parts: Parts
 ) -> Outcome:
     event_id, at = delivery.event_id, delivery.published_at
-    why = " ".join(part for part in (request.by, request.why) if part)
+    why = ": ".join(part for part in (request.by, request.why) if part)
     generation = 0
     for attempt in stamina.retry_context(on=ServiceConflict, attempts=_ATTEMPTS, wait_max=2.0):
         with attempt:
@@ -84,7 +84,9 @@ def _target(request: RollbackRequest, current: Service, parts: Parts) -> str:
         if _is_ready(parts.services.revision(name, known)):
             return known
     raise Refused(
-        "revision", "no other revision is known to be good; right is to name one - at `$.revision`"
+        "revision",
+        "no other revision is known to be good, for which one has to outlast its watch;"
+        " right is to name one that is ready (--revision) - at `$.revision`",
     )
 
 
@@ -131,7 +133,7 @@ def _rolled_back(event_id: str, service: Service, bad: Bad | None, *, by: str = 
         service=name.service,
         project=name.project,
         region=name.region,
-        reason=bad.reason if bad else "withdrawn",
+        reason=bad.reason if bad else WITHDRAWN,
         detail=bad.evidence if bad else "",
         child_digest=bad.child if bad else "",
         revision=bad.revision if bad else "",

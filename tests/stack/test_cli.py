@@ -201,6 +201,22 @@ def test_a_hold_says_who_asked_and_why(own_stage: Stage, command: Command) -> No
     assert (held["by"], held["why"]) == ("tester", "release week")
 
 
+def test_a_rollback_says_that_it_was_made(own_stage: Stage, command: Command) -> None:
+    web = own_stage.fresh()
+    before = own_stage.settle(web.message())["revision"]
+    own_stage.hub.push(web.repository, "latest", images.static_site("moved"))
+    own_stage.settle(web.message())
+
+    told = command.run(
+        "rollback", web.service, "--revision", before, "--why", "old was nicer", "--follow"
+    )
+
+    assert f"visitors are back on {before}" in told.stdout
+    assert "tester: old was nicer" in told.stdout
+    serving = [each for each in own_stage.service(web).traffic_statuses if each.percent]
+    assert [each.revision for each in serving] == [before]
+
+
 def test_skip_means_what_the_tag_means_now(own_stage: Stage, command: Command) -> None:
     web = own_stage.fresh()
     own_stage.settle(web.message())

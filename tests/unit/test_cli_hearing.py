@@ -226,6 +226,7 @@ def test_a_service_that_another_event_made_is_not_taken_for_ours() -> None:
         ("failed", Status.FAILED),
         ("rejected", Status.FAILED),
         ("unchanged", Status.FAILED),
+        ("rolled_back", Status.FAILED),
     ],
 )
 def test_the_status_says_whether_what_was_asked_for_is_so(kind: str, status: Status) -> None:

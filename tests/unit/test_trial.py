@@ -370,7 +370,7 @@ def test_a_rollback_goes_to_the_last_that_was_good(world: World) -> None:
 
     outcome = world.published[-1]
     assert isinstance(outcome, RolledBack)
-    assert (outcome.serving, outcome.detail) == ("web-00001-abc", "ann slow")
+    assert (outcome.serving, outcome.detail) == ("web-00001-abc", "ann: slow")
     assert outcome.child_digest == GOOD.value
     assert told(world, "3") == [("rolled_back", "withdrawn")], "twice in the same words"
     assert world.run.served == [FIRST.value, GOOD.value, FIRST.value]
@@ -399,7 +399,7 @@ def test_a_rollback_to_what_serves_changes_nothing(world: World) -> None:
 
 
 def test_a_rollback_with_nothing_to_go_back_to_is_refused(world: World) -> None:
-    with pytest.raises(Refused, match="right is to name one"):
+    with pytest.raises(Refused, match="right is to name one that is ready"):
         world.deliver(world.event("2", kind="rollback"))
 
 

@@ -8,10 +8,12 @@ from transship.cli.ending import Status
 from transship.cli.hearing import Heard
 from transship.cli.output import Output, size
 from transship.model.outcome import (
+    WITHDRAWN,
     Deployed,
     Failed,
     Planned,
     Rejected,
+    RolledBack,
     Steered,
     Warmed,
 )
@@ -37,7 +39,9 @@ def short_type(kind: str) -> str:
 
 
 def status_of(heard: Heard) -> Status:
-    return Status.DONE if heard.type in _GOOD else Status.FAILED
+    # What turned out bad was not asked for; what a person took back was.
+    was_asked_for = heard.type == RolledBack.type and heard.data.get("reason") == WITHDRAWN
+    return Status.DONE if heard.type in _GOOD or was_asked_for else Status.FAILED
 
 
 def tell(output: Output, heard: Heard) -> None:
@@ -57,6 +61,7 @@ def _headline(heard: Heard) -> str:
         (Deployed.type, False): f"{what} runs {data.get('image')} already",
         (Failed.type, True): f"{what}: deployed, and never became ready; traffic stays",
         (Planned.type, True): f"{what}: {'what would be done' if data.get('plan') else 'as asked'}",
+        (RolledBack.type, True): f"{what}: visitors are back on {data.get('serving')}",
         (Rejected.type, True): f"rejected: {data.get('reason')}",
         (Steered.type, True): f"{what}: {data.get('kind')} is written down",
         (Steered.type, False): f"{what}: {data.get('kind')} was so already",

@@ -1,7 +1,7 @@
 """What is published at the end of each event: one CloudEvent, in the words of the logs."""
 
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import msgspec
 
@@ -77,6 +77,10 @@ class Unchanged(Outcome, frozen=True, kw_only=True):
     type: ClassVar[str] = "dev.transship.unchanged.v1"
 
     clear: str = ""
+
+
+# The reason of a revision whose visitors a person took back.
+WITHDRAWN: Final = "withdrawn"
 
 
 class RolledBack(Outcome, frozen=True, kw_only=True):

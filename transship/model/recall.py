@@ -10,6 +10,7 @@ from transship.model.advance import Steer
 from transship.model.candidate import ENDED, read_trial
 from transship.model.marks import Marks, merged
 from transship.model.note import Note, read_note
+from transship.model.outcome import WITHDRAWN
 from transship.model.quarantine import clear_marks, quarantine_marks, quarantined
 from transship.model.record import PREFIX, Record
 from transship.model.service import Service
@@ -36,12 +37,12 @@ def withdraw(
     """All visitors to *target*; *bad* is the record of the revision that has them now."""
     traffic = to_revision(target, service.asked_traffic)
     said = quarantine_marks(
-        service, bad, service.kept or "", reason="withdrawn", evidence=why, at=at, event_id=event_id
+        service, bad, service.kept or "", reason=WITHDRAWN, evidence=why, at=at, event_id=event_id
     )
     good = witness_marks(service.annotations, target, bad=service.kept or "")
     pinned = Marks(annotations={TRAFFIC_KEY: public_text(traffic)})
     return Steer(
-        traffic=traffic, marks=merged(said, good, ENDED, pinned), ends="withdrawn", evidence=why
+        traffic=traffic, marks=merged(said, good, ENDED, pinned), ends=WITHDRAWN, evidence=why
     )
 
 
