@@ -22,6 +22,7 @@ from google.api_core import exceptions
 from local import images, world
 from local.pubsub.emulator import Emulator
 from local.registry.faults import Fault, pull_limit
+from local.registry.wire import Response
 from local.stack import Stack
 from tests.fixtures.stage import Stage, eventually
 from transship.cli.app import transship
@@ -215,6 +216,24 @@ def test_a_rollback_says_that_it_was_made(own_stage: Stage, command: Command) ->
     assert "tester: old was nicer" in told.stdout
     serving = [each for each in own_stage.service(web).traffic_statuses if each.percent]
     assert [each.revision for each in serving] == [before]
+    why = command.run("why", web.service).stdout
+    assert "is kept from what" in why
+    assert "up_to_date" not in why
+
+
+def test_why_does_not_guess_while_the_upstream_is_silent(
+    own_stage: Stage, command: Command
+) -> None:
+    web = own_stage.fresh()
+    own_stage.settle(web.message())
+    own_stage.hub.faults.add(Fault(response=Response(status=503)))
+    try:
+        why = command.run("why", web.service).stdout
+    finally:
+        own_stage.hub.faults.clear()
+
+    assert "nobody knows just now what" in why
+    assert "does not run" not in why
 
 
 def test_skip_means_what_the_tag_means_now(own_stage: Stage, command: Command) -> None:

@@ -121,6 +121,10 @@ def _headline(standing: Standing) -> str:
     tag = familiar(standing.follower.tracks) or "nothing any more"
     if standing.reason == Reason.UP_TO_DATE:
         return f"{name} runs what {tag} means"
+    if standing.reason == Reason.UPSTREAM_UNAVAILABLE:
+        return f"{name}: nobody knows just now what {tag} means"
+    if standing.reason == Reason.QUARANTINED:
+        return f"{name} is kept from what {tag} means, which turned out bad"
     if standing.upstream and standing.follower.has(standing.upstream):
         return f"{name} was given what {tag} means, and did not become ready"
     return f"{name} does not run what {tag} means"

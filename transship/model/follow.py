@@ -83,13 +83,15 @@ def obstacles(
 ) -> list[Reason]:
     """All that would keep *follower* from *upstream*: clearing the first may leave the next."""
     this_hour = sum(time > now - HOUR for time in follower.automatic)
+    is_bad = upstream.value in follower.quarantined
+    has_it = follower.has(upstream) and not is_bad
     # In the order in which somebody would want to know.
     facts = (
         (follower.tracks is None, Reason.TRACKING_LOST),
         (not listed, Reason.UNLISTED_REGION),
-        (upstream.value in follower.quarantined, Reason.QUARANTINED),
-        (follower.has(upstream) and follower.failed, Reason.FAILED_BEFORE),
-        (follower.has(upstream) and not follower.failed, Reason.UP_TO_DATE),
+        (is_bad, Reason.QUARANTINED),
+        (has_it and follower.failed, Reason.FAILED_BEFORE),
+        (has_it and not follower.failed, Reason.UP_TO_DATE),
         (follower.held, Reason.HELD),
         (follower.pinned, Reason.PINNED),
         (upstream.value in follower.skipped, Reason.SKIPPED),
