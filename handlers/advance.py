@@ -15,13 +15,13 @@ def handle(delivery: Delivery, *, fleet: Fleet, send: Send, deadline: Deadline) 
     """Moves nothing itself: each service succeeds, is retried and is given up alone."""
     # A service is found once for each container that tracks a tag, and has one trial.
     found = fleet.labelled(ROLLOUT_LABEL, deadline=deadline)
-    trials = {follower.name: follower.trial_of for follower in found if follower.trial_of}
-    for name, event_id in trials.items():
+    trials = {follower.name: follower.trial for follower in found if follower.trial}
+    for name, trial in trials.items():
         message = AdvanceRequest(
             service=name.service,
             project=name.project,
             region=name.region,
-            event_id=event_id,
+            event_id=trial.event_id,
         )
         attributes = {
             "kind": message.kind,

@@ -12,7 +12,7 @@ from transship.model.note import Note
 from transship.model.outcome import WITHDRAWN, Outcome, RolledBack, Steered
 from transship.model.quarantine import Bad, bad_of
 from transship.model.reason import Reason
-from transship.model.recall import clear, has_moved_on, targets, withdraw
+from transship.model.recall import candidate, clear, has_moved_on, targets, withdraw
 from transship.model.record import Record
 from transship.model.service import Revision, Service, State
 from transship.model.steering import AdvanceRequest, ClearRequest, RollbackRequest, Steering, place
@@ -54,7 +54,7 @@ def _roll_back(
     request: RollbackRequest, delivery: Delivery, name: ServiceName, config: Config, parts: Parts
 ) -> Outcome:
     event_id, at = delivery.event_id, delivery.published_at
-    why = ": ".join(part for part in (request.by, request.why) if part)
+    note = Note(at=at, by=request.by, why=request.why)
     generation = 0
     for attempt in stamina.retry_context(on=ServiceConflict, attempts=_ATTEMPTS, wait_max=2.0):
         with attempt:
@@ -64,10 +64,12 @@ def _roll_back(
                 return _steered(request, delivery, current, Reason.SUPERSEDED)
             if bad is None:
                 target = _target(request, current, parts)
-                if target == current.kept:
+                # What is on trial is to get no visitors at all.
+                withdrawn = candidate(current) or current.kept or ""
+                if target == withdrawn:
                     return _steered(request, delivery, current, Reason.UP_TO_DATE)
-                record = _record(current, parts)
-                step = withdraw(current, target, record, why=why, event_id=event_id, at=at)
+                record = _record(current, withdrawn, parts)
+                step = withdraw(current, target, withdrawn, record, note=note, event_id=event_id)
                 generation = parts.services.steer(current, step.traffic, step.marks)
     service = watch(name, Landed(seen=None, generation=generation), parts)
     return _rolled_back(event_id, service, bad_of(service.annotations, event_id), by=request.by)
@@ -75,7 +77,15 @@ def _roll_back(
 
 def _target(request: RollbackRequest, current: Service, parts: Parts) -> str:
     """Nobody is sent to what is not there or not ready."""
-    name = current.name
+    name, on_trial = current.name, candidate(current)
+    if on_trial and request.revision == on_trial:
+        raise Refused(
+            "revision",
+            f"{on_trial} is on trial, and nobody knows yet whether it is good;"
+            " right is one that had visitors - at `$.revision`",
+        )
+    if on_trial and not request.revision and current.kept:
+        return current.kept
     if request.revision:
         if _is_ready(parts.services.revision(name, request.revision)):
             return request.revision
@@ -85,8 +95,8 @@ def _target(request: RollbackRequest, current: Service, parts: Parts) -> str:
             return known
     raise Refused(
         "revision",
-        "no other revision is known to be good, for which one has to outlast its watch;"
-        " right is to name one that is ready (--revision) - at `$.revision`",
+        "no other revision is known to be good, for which one has to outlast its watch; right is to"
+        f" name one that is ready: `transship status {name.service}` lists them - at `$.revision`",
     )
 
 
@@ -94,11 +104,10 @@ def _is_ready(revision: Revision | None) -> bool:
     return revision is not None and revision.condition.state is State.READY
 
 
-def _record(current: Service, parts: Parts) -> Record | None:
-    """Of the revision that has the visitors."""
-    if current.kept in (None, current.latest_created):
+def _record(current: Service, name: str, parts: Parts) -> Record | None:
+    if name in ("", current.latest_created):
         return current.record
-    revision = parts.services.revision(current.name, current.kept or "")
+    revision = parts.services.revision(current.name, name)
     return revision.record if revision else None
 
 

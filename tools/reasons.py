@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from transship.model.reason import Reason
+from transship.model.reason import Reason, Underway
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "reasons.md"
 
@@ -23,8 +23,21 @@ While it keeps a service from following its tag it also stands on the service, `
 """
 
 
+_UNDERWAY = """
+What is on its way by itself, said of a service by `transship status`, `transship why` and the page,
+and never the end of an event:
+
+| word | what clears it |
+| --- | --- |
+"""
+
+
 def rendered() -> str:
-    return _BEGINNING + "".join(f"| `{reason.value}` | {reason.help} |\n" for reason in Reason)
+    return _BEGINNING + _rows(Reason) + _UNDERWAY + _rows(Underway)
+
+
+def _rows(words: type[Reason] | type[Underway]) -> str:
+    return "".join(f"| `{word.value}` | {word.help} |\n" for word in words)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -402,7 +402,7 @@ def test_a_rollout_that_moves_is_seen_to(cloud: Cloud, page: Page) -> None:
     }
     annotate(cloud, rollout=json.dumps(trial))
 
-    assert re.search(r'class="sign moving".*on trial', page.text())
+    assert re.search(r'class="sign moving".*watched', page.text())
     assert "with visitors, watched" in page.text(SERVICE)
 
 

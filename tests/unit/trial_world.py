@@ -17,6 +17,7 @@ from tests.unit.small_run import SmallRun
 from transship.config import Config
 from transship.deadline import Deadline
 from transship.errors import TemporaryError
+from transship.model.candidate import read_trial
 from transship.model.digest import Digest
 from transship.model.fetched import Head
 from transship.model.gate import Gate, Health, Verdict
@@ -24,7 +25,6 @@ from transship.model.marks import ROLLOUT_LABEL
 from transship.model.outcome import Outcome
 from transship.model.reference import Reference
 from transship.model.service import Service
-from transship.model.trial import trial_event
 from transship.model.wanted import Found
 from transship.ports import Parts
 from transship.turns import Turns
@@ -114,9 +114,9 @@ class World:
         if service is None or ROLLOUT_LABEL not in service.labels:
             return None
         self._ticks += 1
-        return self.event(
-            f"tick-{self._ticks}", kind="advance", event_id=trial_event(service.annotations)
-        )
+        trial = read_trial(service)
+        event_id = trial.event_id if trial else ""
+        return self.event(f"tick-{self._ticks}", kind="advance", event_id=event_id)
 
     def deliver(self, event: Event) -> None:
         """Once: handled, published, acknowledged. Raises what a crash or a delay raises."""

@@ -14,8 +14,9 @@ from transship.cli.ending import INTERRUPTED, Status, in_words
 from transship.cli.images import images, tags, warm
 from transship.cli.outcomes import outcomes
 from transship.cli.pause import pause, resume
-from transship.cli.status import status, why
+from transship.cli.status import status
 from transship.cli.steer import commands
+from transship.cli.why import why
 
 _SECTIONS: tuple[tuple[str, tuple[click.Command, ...]], ...] = (
     ("Deploy and look", (deploy, status, why, outcomes)),

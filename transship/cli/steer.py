@@ -15,7 +15,7 @@ from msgspec.inspect import Metadata, StructType, type_info
 from transship.cli import flags
 from transship.cli.deploy import followed, follows, send_and_tell
 from transship.cli.ending import Ended
-from transship.cli.status import named
+from transship.cli.standings import named
 from transship.cli.tools import Tools, verb
 from transship.cli.tracked import followers, standings
 from transship.errors import InvalidEvent

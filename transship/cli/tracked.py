@@ -10,7 +10,7 @@ from transship.looking import look_at
 from transship.model.follow import Follower
 from transship.model.marks import TRACKED_LABEL
 from transship.model.reference import Reference
-from transship.standing import Standing, stand
+from transship.standing import Standing, runs, stand
 from transship.throttle import Pauses, Throttle
 
 
@@ -45,11 +45,12 @@ def standings(tools: Tools, found: Iterable[Follower]) -> list[Standing]:
         stand(
             each,
             looks.get(each.tracks) if each.tracks else None,
+            has,
             rules=config.rules,
             policy=config.policy,
             now=datetime.now(UTC),
         )
-        for each in services
+        for each, has in zip(services, runs(services, tools.clients.services.revision), strict=True)
     ]
 
 

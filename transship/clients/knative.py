@@ -7,7 +7,7 @@ from msgspec import Struct, field
 
 from transship.errors import InvalidReference
 from transship.model.focus import followers_in, view
-from transship.model.follow import Follower, follower_of
+from transship.model.follow import Follower, follower_of, visited
 from transship.model.naming import ServiceName
 from transship.model.reference import Reference, parse_reference
 from transship.model.traffic import Share, is_operators
@@ -94,13 +94,16 @@ def followers(said: KnativeService, project: str) -> list[Follower]:
 
 
 def _follower(said: KnativeService, project: str, container: str) -> Follower:
+    shares = [_share(target) for target in said.spec.traffic]
     return follower_of(
         ServiceName(project=project, region=said.region, service=said.metadata.name),
         annotations=view(said.metadata.annotations, container),
         image=_image(said.spec.template.spec.containers, container),
         failed=_failed(said.status),
-        pinned_traffic=is_operators(map(_share, said.spec.traffic), said.metadata.annotations),
+        pinned_traffic=is_operators(shares, said.metadata.annotations),
         container=container,
+        newest=said.status.latest_created_revision_name,
+        visited=visited(shares, said.status.latest_ready_revision_name),
     )
 
 

@@ -7,15 +7,16 @@ from collections.abc import Iterator
 from itertools import islice
 
 from google.cloud import run_v2
+from msgspec.structs import replace
 
 from transship.clients.fleet import SERVICES_LIMIT, Labelled
 from transship.clients.google_errors import translated
 from transship.clients.run_views import service_of
 from transship.deadline import Deadline
 from transship.model.focus import followers_in, seen_by
-from transship.model.follow import Follower, follower_of
+from transship.model.follow import Follower, follower_in
 from transship.model.marks import ROLLOUT_LABEL, TRACKED_LABEL
-from transship.model.service import Service, State
+from transship.model.service import Service
 
 _PAGE = 200
 _TIMEOUT = 30.0
@@ -39,16 +40,5 @@ def list_region(services: run_v2.ServicesClient, parent: str, deadline: Deadline
 
 def _followers(service: Service) -> Iterator[Follower]:
     for container in followers_in(service.annotations):
-        yield _follower(seen_by(service, container), container)
-
-
-def _follower(service: Service, container: str) -> Follower:
-    return follower_of(
-        service.name,
-        annotations=service.annotations,
-        image=service.image,
-        failed=service.condition.state is State.FAILED
-        and service.latest_created != service.latest_ready,
-        pinned_traffic=service.is_pinned,
-        container=container,
-    )
+        # Named also where the container has gone meanwhile.
+        yield replace(follower_in(seen_by(service, container)), container=container)

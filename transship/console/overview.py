@@ -1,6 +1,6 @@
 """The fleet at a glance: what runs, what the tags mean, what is held and why, what moves."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from msgspec import Struct
@@ -8,7 +8,7 @@ from msgspec import Struct
 from transship.config import Config
 from transship.console import looks
 from transship.console.ports import Parts
-from transship.console.states import ON_TRIAL, Mood, Sign, rank, sign_of
+from transship.console.states import Sign, rank, sign_of_all
 from transship.deadline import Deadline
 from transship.looking import Look
 from transship.model.digest import Digest
@@ -19,7 +19,8 @@ from transship.model.note import Note
 from transship.model.ratelimit import RateLimit
 from transship.model.reason import Reason
 from transship.model.reference import Reference
-from transship.standing import Standing, clear_of, stand
+from transship.model.service import Revision
+from transship.standing import Standing, clear_of, runs, stand
 
 _SECONDS = 20.0
 _KEPT = 10.0
@@ -41,14 +42,7 @@ class Row(Struct, frozen=True, kw_only=True):
 
     @property
     def runs(self) -> Digest | None:
-        """The index where it is known: that is what compares with the upstream by eye."""
-        return self.follower.index or self.follower.runs
-
-    @property
-    def is_withdrawn(self) -> bool:
-        """What it was given last turned out bad: visitors are back at an earlier revision."""
-        given = {digest.value for digest in (self.follower.index, self.follower.runs) if digest}
-        return bool(given & self.follower.quarantined)
+        return self.standing.runs.digest
 
     @property
     def obstacles(self) -> tuple[str, ...]:
@@ -59,16 +53,18 @@ class Row(Struct, frozen=True, kw_only=True):
         return self.standing.upstream
 
     @property
+    def in_the_way(self) -> str:
+        """The reason that the sign is about; empty where there is nothing to say of it."""
+        return next(iter(self.obstacles), "")
+
+    @property
     def note(self) -> Note | None:
         """Who wants it so, and why."""
-        return self.standing.note(self.standing.reason)
+        return self.standing.note(self.in_the_way)
 
     @property
     def clear(self) -> str:
-        # Of what is on trial the decision is still to come.
-        if self.sign.mood is Mood.GOOD or self.follower.trial_of:
-            return ""
-        return clear_of(self.standing.reason)
+        return clear_of(self.in_the_way)
 
 
 class Overview(Struct, frozen=True, kw_only=True):
@@ -87,11 +83,10 @@ def overview(config: Config, parts: Parts, *, named: str = "") -> Overview:
     found = [each for each in followers(parts) if named in each.name.service]
     shown = found[:SHOWN]
     seen = looks.looks(parts, _tags(shown))
-    rows = [
-        row(config, parts, each, seen.get(each.tracks) if each.tracks else None) for each in shown
-    ]
+    looked = [seen.get(each.tracks) if each.tracks else None for each in shown]
+    found_rows = rows(config, parts, shown, looked)
     return Overview(
-        rows=tuple(sorted(rows, key=lambda row: (rank(row.sign), row.name))),
+        rows=tuple(sorted(found_rows, key=lambda row: (rank(row.sign), row.name))),
         quota=looks.quota(seen.values()),
         hidden=len(found) - len(shown),
     )
@@ -122,6 +117,26 @@ def forget(parts: Parts) -> None:
 
 
 def row(config: Config, parts: Parts, follower: Follower, look: Look | None) -> Row:
-    standing = stand(follower, look, rules=config.rules, policy=config.policy, now=parts.now())
-    sign = ON_TRIAL if follower.trial_of else sign_of(standing.reason)
-    return Row(standing=standing, sign=sign)
+    return rows(config, parts, [follower], [look])[0]
+
+
+def rows(
+    config: Config, parts: Parts, found: Sequence[Follower], seen: Sequence[Look | None]
+) -> list[Row]:
+    """*seen* is a look at the tag of each of *found*, None where it tracks none."""
+    have = runs(found, lambda name, revision: _revision(parts, name, revision))
+    now = parts.now()
+    stands = [
+        stand(follower, look, has, rules=config.rules, policy=config.policy, now=now)
+        for follower, look, has in zip(found, seen, have, strict=True)
+    ]
+    return [Row(standing=each, sign=sign_of_all(each.reasons)) for each in stands]
+
+
+def _revision(parts: Parts, name: ServiceName, revision: str) -> Revision | None:
+    """Of those that lost their visitors or wait for them; a revision never changes."""
+    return parts.kept.get(
+        ("revision", str(name), revision),
+        lambda: parts.services.revision(name, revision),
+        seconds=_KEPT,
+    )

@@ -8,6 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
+from transship.console.states import sign_of, sign_of_step
 from transship.model.digest import Digest
 from transship.standing import familiar
 
@@ -99,10 +100,12 @@ def _environment() -> Environment:
     )
     made.filters |= {
         "familiar": familiar,
+        "fate": sign_of_step,
         "short": short,
         "size": size,
         "stamp": stamp,
         "web": web,
+        "word": lambda reason: sign_of(reason).text,
     }
     made.globals |= {"address": address, "ago": ago}
     return made

@@ -1,6 +1,6 @@
 """What the page may touch: it reads the cloud's records, and publishes everybody's messages."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Protocol
@@ -13,6 +13,7 @@ from transship.console.forgery import Forgery
 from transship.console.kept import Kept
 from transship.deadline import Deadline
 from transship.followers import Fleet, Send
+from transship.lineage import Lineage
 from transship.model.fetched import Head
 from transship.model.mirror import Mirror
 from transship.model.naming import ServiceName
@@ -24,23 +25,7 @@ from transship.throttle import Pauses, Throttle
 
 class Services(Protocol):
     def get(self, name: ServiceName) -> Service | None: ...
-
-
-class Made(Protocol):
-    """A revision, when it was made and what it was asked to run."""
-
-    @property
-    def revision(self) -> Revision: ...
-    @property
-    def created(self) -> datetime: ...
-    @property
-    def image(self) -> str: ...
-
-
-class Lineage(Protocol):
-    """The revisions of a service, newest first."""
-
-    def of(self, name: ServiceName, *, limit: int) -> Iterable[Made]: ...
+    def revision(self, name: ServiceName, revision: str) -> Revision | None: ...
 
 
 class Looking(Protocol):

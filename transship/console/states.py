@@ -1,11 +1,12 @@
 """The words, signs and moods of the page: a state is never told by its colour alone."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 from msgspec import Struct
 
-from transship.model.reason import Reason
-from transship.standing import DUE
+from transship.lineage import Fate, Step
+from transship.model.reason import Reason, Underway
 
 
 class Mood(StrEnum):
@@ -26,7 +27,9 @@ class Sign(Struct, frozen=True, kw_only=True):
 _WORDS: dict[str, tuple[Mood, str]] = {
     Reason.UP_TO_DATE: (Mood.GOOD, "up to date"),
     Reason.OTHER_PLATFORM_ONLY: (Mood.GOOD, "up to date"),
-    DUE: (Mood.MOVING, "due"),
+    Underway.DUE: (Mood.MOVING, "due"),
+    Underway.ON_TRIAL: (Mood.MOVING, "on trial"),
+    Underway.WATCHED: (Mood.MOVING, "watched"),
     Reason.NEW_IMAGE: (Mood.MOVING, "due"),
     Reason.PACED: (Mood.MOVING, "paced"),
     Reason.HELD: (Mood.HELD, "held"),
@@ -46,7 +49,16 @@ _WORDS: dict[str, tuple[Mood, str]] = {
 # What needs somebody comes first.
 _ORDER = (Mood.BAD, Mood.MOVING, Mood.HELD, Mood.UNKNOWN, Mood.GOOD)
 
-ON_TRIAL = Sign(mood=Mood.MOVING, text="on trial")
+_FATES = {
+    Fate.BAD: Mood.BAD,
+    Fate.NEVER_READY: Mood.BAD,
+    Fate.WATCHED: Mood.MOVING,
+    Fate.SERVES: Mood.GOOD,
+    Fate.ON_TRIAL: Mood.MOVING,
+    Fate.WITNESSED: Mood.UNKNOWN,
+    Fate.RETIRED: Mood.UNKNOWN,
+    Fate.STARTING: Mood.MOVING,
+}
 
 _OUTCOMES = {
     "deployed": Mood.GOOD,
@@ -73,6 +85,20 @@ def sign_of(reason: str) -> Sign:
     """Of a reason that is newer than this page, its own word."""
     mood, text = _WORDS.get(reason, (Mood.UNKNOWN, reason.replace("_", " ")))
     return Sign(mood=mood, text=text)
+
+
+def sign_of_all(reasons: Sequence[str]) -> Sign:
+    """Of the first, and beside "up to date" of what would keep it from the next image."""
+    first = sign_of(reasons[0])
+    held = (sign_of(reason) for reason in reasons[1:])
+    beside = next((sign for sign in held if sign.mood is Mood.HELD), None)
+    if first.mood is not Mood.GOOD or beside is None:
+        return first
+    return Sign(mood=Mood.HELD, text=f"{first.text}, {beside.text}")
+
+
+def sign_of_step(step: Step) -> Sign:
+    return Sign(mood=_FATES[step.fate], text=step.word)
 
 
 def sign_of_outcome(kind: str) -> Sign:

@@ -4,7 +4,7 @@ The facts come from the service's own record, so that nothing here has to be rem
 that come later (version ranges, cooldown, windows, approval) are further facts and further lines.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 import msgspec
@@ -14,12 +14,14 @@ from transship.errors import InvalidReference
 from transship.model.digest import Digest
 from transship.model.naming import ServiceName
 from transship.model.note import Aware, Note, read_note, read_notes
-from transship.model.quarantine import quarantined
+from transship.model.quarantine import Bad, digests_of, read_quarantine
 from transship.model.reason import Reason
 from transship.model.record import PREFIX, TRACKS_KEY, Record
 from transship.model.reference import Reference, parse_reference
 from transship.model.rules import Rules
-from transship.model.trial import trial_event
+from transship.model.service import Service, State
+from transship.model.traffic import Share
+from transship.model.trial import Trial, trial_in
 
 HOLD_KEY = f"{PREFIX}hold"
 PIN_KEY = f"{PREFIX}pin"
@@ -33,8 +35,8 @@ HOUR = timedelta(hours=1)
 class Follower(Struct, frozen=True, kw_only=True):
     """A service that says it tracks a tag, as a list of services tells it.
 
-    *image* is what the newest revision was asked to run. *automatic* are the times of its last
-    automatic deploys. *trial_of*: the event whose revision is on trial.
+    *image* is what the newest revision was asked to run; *visited* is the revision that most
+    visitors get, empty where none has any. *automatic* are the times of its last automatic deploys.
     """
 
     name: ServiceName
@@ -50,17 +52,28 @@ class Follower(Struct, frozen=True, kw_only=True):
     held: bool = False
     pinned: bool = False
     skipped: frozenset[str] = frozenset()
-    quarantined: frozenset[str] = frozenset()
+    bad: tuple[Bad, ...] = ()
     automatic: tuple[datetime, ...] = ()
     moved_at: datetime | None = None
     why: str = ""
-    trial_of: str = ""
+    trial: Trial | None = None
+    newest: str = ""
+    visited: str = ""
     # Who asked for it and why: of HOLD_KEY, of PIN_KEY, and of each digest that is skipped.
     notes: tuple[tuple[str, Note], ...] = ()
 
     @property
     def runs(self) -> Digest | None:
         return self.image.digest if self.image else None
+
+    @property
+    def given(self) -> Digest | None:
+        """What the newest revision was made of, as a tag means it where that is known."""
+        return self.index or self.runs
+
+    @property
+    def quarantined(self) -> frozenset[str]:
+        return digests_of(self.bad)
 
     def has(self, digest: Digest) -> bool:
         """What runs is *digest*, or is the part of index *digest* that is for this platform."""
@@ -79,22 +92,26 @@ def follow(
 
 
 def obstacles(
-    follower: Follower, upstream: Digest, *, rules: Rules, listed: bool, now: datetime
+    follower: Follower, upstream: Digest | None, *, rules: Rules, listed: bool, now: datetime
 ) -> list[Reason]:
-    """All that would keep *follower* from *upstream*: clearing the first may leave the next."""
+    """All that would keep *follower* from *upstream*: clearing the first may leave the next.
+
+    Where nobody knows *upstream*, what is in the way of what it was given last, and of any other.
+    """
     this_hour = sum(time > now - HOUR for time in follower.automatic)
-    is_bad = upstream.value in follower.quarantined
-    has_it = follower.has(upstream) and not is_bad
+    meant = upstream or follower.given
+    is_bad = meant is not None and meant.value in follower.quarantined
+    has_it = meant is not None and follower.has(meant) and not is_bad
     # In the order in which somebody would want to know.
     facts = (
         (follower.tracks is None, Reason.TRACKING_LOST),
         (not listed, Reason.UNLISTED_REGION),
         (is_bad, Reason.QUARANTINED),
         (has_it and follower.failed, Reason.FAILED_BEFORE),
-        (has_it and not follower.failed, Reason.UP_TO_DATE),
+        (has_it and not follower.failed and upstream is not None, Reason.UP_TO_DATE),
         (follower.held, Reason.HELD),
         (follower.pinned, Reason.PINNED),
-        (upstream.value in follower.skipped, Reason.SKIPPED),
+        (meant is not None and meant.value in follower.skipped, Reason.SKIPPED),
         (follower.pinned_traffic or follower.overridden, Reason.OPERATOR_HOLD),
         (rules.paused, Reason.PAUSED),
         (this_hour >= rules.pace, Reason.PACED),
@@ -110,6 +127,8 @@ def follower_of(
     failed: bool,
     pinned_traffic: bool,
     container: str = "",
+    newest: str = "",
+    visited: str = "",
 ) -> Follower:
     """From the service's own annotations; those of the template are not in every list."""
     record = Record.read(annotations)
@@ -129,13 +148,37 @@ def follower_of(
         held=HOLD_KEY in annotations,
         pinned=PIN_KEY in annotations,
         skipped=frozenset(skips),
-        quarantined=quarantined(annotations),
+        bad=read_quarantine(annotations),
         automatic=automatic_times(annotations),
         moved_at=record.requested_at if record else None,
         why=annotations.get(WHY_KEY, ""),
-        trial_of=trial_event(annotations),
+        trial=trial_in(annotations),
+        newest=newest,
+        visited=visited,
         notes=(*skips.items(), *((key, note) for key, note in ways.items() if note)),
     )
+
+
+def follower_in(service: Service) -> Follower:
+    """Through whose eyes *service* is seen."""
+    return follower_of(
+        service.name,
+        annotations=service.annotations,
+        image=service.image,
+        failed=service.condition.state is State.FAILED
+        and service.latest_created != service.latest_ready,
+        pinned_traffic=service.is_pinned,
+        container=service.container,
+        newest=service.latest_created,
+        visited=visited(service.asked_traffic, service.latest_ready),
+    )
+
+
+def visited(asked: Iterable[Share], latest_ready: str) -> str:
+    """The revision that most visitors get; empty where none is ready."""
+    shares = [share for share in asked if share.percent]
+    most = max(shares, key=lambda share: share.percent, default=None)
+    return (most.revision if most else None) or latest_ready
 
 
 def is_overridden(record: Record, image: Reference | None) -> bool:

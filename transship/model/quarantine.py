@@ -4,7 +4,7 @@ On the service, because a revision cannot be changed after it was made (google.c
 UpdateRevision). By the child's digest, with the index beside it, since a tag means either.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 import msgspec
@@ -41,9 +41,12 @@ def read_quarantine(annotations: Mapping[str, str]) -> tuple[Bad, ...]:
 
 
 def quarantined(annotations: Mapping[str, str]) -> frozenset[str]:
-    """The digests, of children and of indexes."""
-    bad = read_quarantine(annotations)
-    return frozenset({one.child for one in bad} | {one.index for one in bad if one.index})
+    return digests_of(read_quarantine(annotations))
+
+
+def digests_of(bad: Iterable[Bad]) -> frozenset[str]:
+    """Of children and of indexes."""
+    return frozenset(digest for one in bad for digest in (one.child, one.index) if digest)
 
 
 def bad_of(annotations: Mapping[str, str], event_id: str) -> Bad | None:

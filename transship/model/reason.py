@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Self
 
 
-class Reason(StrEnum):
+class _Word(StrEnum):
     """The value is the word; ``help`` says how to clear it."""
 
     help: str
@@ -18,6 +18,24 @@ class Reason(StrEnum):
         member._value_ = word
         member.help = clear
         return member
+
+
+class Underway(_Word):
+    """What is on its way by itself: said of a service to people, never the end of an event."""
+
+    DUE = "due", "nothing to clear: the tag has moved, and the next hint or sweep deploys it"
+    ON_TRIAL = (
+        "on_trial",
+        "nothing to clear: visitors keep what they have until the new revision passes its gate",
+    )
+    WATCHED = (
+        "watched",
+        "nothing to clear: visitors have the new revision, and lose it should it fail meanwhile",
+    )
+
+
+class Reason(_Word):
+    """Why an event ended."""
 
     # Something was done.
     NEW_SERVICE = "new_service", "nothing to clear: the service was made"

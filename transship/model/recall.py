@@ -26,20 +26,34 @@ def has_moved_on(service: Service, at: datetime) -> bool:
     return bool((record and record.requested_at > at) or (cleared and cleared.at > at))
 
 
+def candidate(service: Service) -> str:
+    """The revision that is on trial and has no visitors yet; empty where there is none."""
+    trial = read_trial(service)
+    is_there = trial is not None and trial.undecided and service.latest_created == trial.revision
+    return trial.revision if trial and is_there else ""
+
+
 def targets(service: Service) -> tuple[str, ...]:
     """Where to go back to, best first."""
-    return tuple(one for one in witnessed(service.annotations) if one != service.kept)
+    trial = read_trial(service)
+    # While a revision is watched, the one before it is not written down as good yet; it served.
+    before = (trial.previous,) if trial and not trial.undecided else ()
+    known = dict.fromkeys((*before, *witnessed(service.annotations)))
+    return tuple(one for one in known if one != service.kept)
 
 
 def withdraw(
-    service: Service, target: str, bad: Record | None, *, why: str, event_id: str, at: datetime
+    service: Service, target: str, bad: str, record: Record | None, *, note: Note, event_id: str
 ) -> Steer:
-    """All visitors to *target*; *bad* is the record of the revision that has them now."""
+    """All visitors to *target*; *bad* is the revision that has them now, or that is on trial, and
+    *record* is its record.
+    """
     traffic = to_revision(target, service.asked_traffic)
+    why = ": ".join(part for part in (note.by, note.why) if part)
     said = quarantine_marks(
-        service, bad, service.kept or "", reason=WITHDRAWN, evidence=why, at=at, event_id=event_id
+        service, record, bad, reason=WITHDRAWN, evidence=why, at=note.at, event_id=event_id
     )
-    good = witness_marks(service.annotations, target, bad=service.kept or "")
+    good = witness_marks(service.annotations, target, bad=bad)
     pinned = Marks(annotations={TRAFFIC_KEY: public_text(traffic)})
     return Steer(
         traffic=traffic, marks=merged(said, good, ENDED, pinned), ends=WITHDRAWN, evidence=why

@@ -1,12 +1,12 @@
 """Whether a deploy may touch a service at all: whose it is, and who was there before."""
 
 from transship.errors import Refused
-from transship.model.follow import follow, follower_of
+from transship.model.follow import follow, follower_in
 from transship.model.policy import refuse_target
 from transship.model.quarantine import bad_revision
 from transship.model.reason import Reason
 from transship.model.request import Condition, Deploy
-from transship.model.service import Service, State
+from transship.model.service import Service
 
 
 def refuse_foreign(deploy: Deploy, current: Service | None) -> None:
@@ -54,13 +54,7 @@ def _overtaken(deploy: Deploy, only_if: Condition, current: Service | None) -> R
     """Why an automatic deploy no longer fits: it was decided from what a list told a while ago."""
     if current is None or current.tracks is None:
         return Reason.TRACKING_LOST
-    follower = follower_of(
-        current.name,
-        annotations=current.annotations,
-        image=current.image,
-        failed=current.condition.state is State.FAILED,
-        pinned_traffic=current.is_pinned,
-    )
+    follower = follower_in(current)
     if follower.tracks != only_if.tracks:
         return Reason.SUPERSEDED
     reason = follow(

@@ -43,8 +43,3 @@ def trial_in(annotations: Mapping[str, str]) -> Trial | None:
         return msgspec.json.decode(annotations[ROLLOUT_KEY], type=Trial)
     except (KeyError, msgspec.DecodeError):
         return None
-
-
-def trial_event(annotations: Mapping[str, str]) -> str:
-    trial = trial_in(annotations)
-    return trial.event_id if trial else ""

@@ -1,0 +1,82 @@
+"""A rollback while a revision is on trial: before it has visitors, and while it is watched."""
+
+import pytest
+
+from tests.unit.trial_world import FIRST, GOOD, Event, World, reseeded, told
+from transship.errors import DeployPending, Refused
+from transship.model.candidate import read_trial
+from transship.model.gate import Health
+from transship.model.outcome import RolledBack
+from transship.model.quarantine import read_quarantine
+from transship.model.service import Service
+
+CANDIDATE = {"strategy": "candidate", "probe": {"patience": 3600}}
+
+
+@pytest.fixture
+def world() -> World:
+    """A service that serves the first image; its tag means the second."""
+    reseeded()
+    world = World()
+    world.settle(world.event("1"))
+    world.tag = GOOD
+    return world
+
+
+def service_of(world: World) -> Service:
+    assert world.run.service is not None
+    return world.run.service
+
+
+def on_trial(world: World) -> Event:
+    """The event of a deploy whose revision does not answer, and is waited for."""
+    world.health = lambda child: Health.UNHEALTHY if child == GOOD.value else Health.HEALTHY
+    event = world.event("2", **CANDIDATE)
+    with pytest.raises(DeployPending):
+        world.deliver(event)
+    trial = read_trial(service_of(world))
+    assert trial is not None
+    assert trial.undecided
+    return event
+
+
+@pytest.mark.parametrize("named", [False, True], ids=["unnamed", "by what serves"])
+def test_a_rollback_takes_back_what_is_on_trial(world: World, *, named: bool) -> None:
+    deploy = on_trial(world)
+    service = service_of(world)
+    before = {"revision": service.kept} if named else {}
+
+    world.settle(world.event("3", kind="rollback", by="ann", why="too early", **before))
+
+    outcome = world.published[-1]
+    assert isinstance(outcome, RolledBack)
+    assert (outcome.revision, outcome.serving) == (service.latest_created, service.kept)
+    (bad,) = read_quarantine(service_of(world).annotations)
+    assert (bad.child, bad.reason) == (GOOD.value, "withdrawn")
+    assert read_trial(service_of(world)) is None
+    assert world.run.served == [FIRST.value], "visitors never saw it"
+    world.settle(deploy)
+    assert told(world, "2") == [("failed", "withdrawn")], "the deploy's own event says so too"
+
+
+def test_nobody_is_rolled_back_to_what_is_on_trial(world: World) -> None:
+    on_trial(world)
+    candidate = service_of(world).latest_created
+
+    with pytest.raises(Refused, match=f"{candidate} is on trial"):
+        world.deliver(world.event("3", kind="rollback", revision=candidate))
+
+
+def test_a_rollback_during_the_watch_goes_to_what_served_before(world: World) -> None:
+    before = service_of(world).kept
+    world.deliver(world.event("2", strategy="candidate"))
+    trial = read_trial(service_of(world))
+    assert trial is not None
+    assert not trial.undecided
+
+    world.settle(world.event("3", kind="rollback"))
+
+    outcome = world.published[-1]
+    assert isinstance(outcome, RolledBack)
+    assert (outcome.serving, outcome.child_digest) == (before, GOOD.value)
+    assert world.run.served == [FIRST.value, GOOD.value, FIRST.value]

@@ -1,0 +1,43 @@
+"""`transship why`: why a service runs what it runs, and how to change each thing in its way."""
+
+import click
+
+from transship.cli.standings import asked, command_for, document_of, facts_of, headline, named
+from transship.cli.tools import Tools, verb
+from transship.cli.tracked import followers, standings
+from transship.model.reason import Reason, Underway
+from transship.standing import clear_of
+
+
+@click.command(short_help="Why a service runs what it runs.")
+@click.argument("service", required=False)
+@verb
+def why(tools: Tools, service: str | None) -> None:
+    """Why SERVICE runs what it runs, and how to change each thing in its way.
+
+    Without SERVICE, every reason there is.
+    """
+    if service is None:
+        words = (*Reason, *Underway)
+        tools.output.rows(
+            ("reason", "how to clear it"),
+            [(reason.value, reason.help) for reason in words],
+            [{"reason": reason.value, "clear": reason.help} for reason in words],
+            empty="",
+        )
+        return
+    for standing in standings(tools, named(followers(tools), service)):
+        if tools.output.json:
+            tools.output.document(document_of(standing))
+            continue
+        tools.output.facts(headline(standing), facts_of(standing), good=standing.follows)
+        for reason in standing.reasons:
+            if reason == Reason.UP_TO_DATE:
+                # The headline says so.
+                continue
+            facts = {
+                **asked(standing, reason),
+                "to change that": clear_of(reason),
+                "command": command_for(reason, standing),
+            }
+            tools.output.facts(reason, facts, good=reason in set(Underway))
