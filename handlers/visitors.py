@@ -12,9 +12,17 @@ from transship.model.note import Note
 from transship.model.outcome import WITHDRAWN, Outcome, RolledBack, Steered
 from transship.model.quarantine import Bad, bad_of
 from transship.model.reason import Reason
-from transship.model.recall import candidate, clear, has_moved_on, targets, withdraw
+from transship.model.recall import (
+    candidate,
+    clear,
+    has_moved_on,
+    is_ready,
+    served_before,
+    targets,
+    withdraw,
+)
 from transship.model.record import Record
-from transship.model.service import Revision, Service, State
+from transship.model.service import Service
 from transship.model.steering import AdvanceRequest, ClearRequest, RollbackRequest, Steering, place
 from transship.ports import Parts
 from transship.rollout import Landed, watch
@@ -87,21 +95,19 @@ def _target(request: RollbackRequest, current: Service, parts: Parts) -> str:
     if on_trial and not request.revision and current.kept:
         return current.kept
     if request.revision:
-        if _is_ready(parts.services.revision(name, request.revision)):
+        if is_ready(parts.services.revision(name, request.revision)):
             return request.revision
         raise Refused("revision", f"{request.revision} is not a ready revision - at `$.revision`")
     for known in targets(current):
-        if _is_ready(parts.services.revision(name, known)):
+        if is_ready(parts.services.revision(name, known)):
             return known
+    if earlier := served_before(current, parts.services.newest_revisions(name)):
+        return earlier
     raise Refused(
         "revision",
-        "no other revision is known to be good, for which one has to outlast its watch; right is to"
-        f" name one that is ready: `transship status {name.service}` lists them - at `$.revision`",
+        "there is no earlier revision of another image that is ready and has not turned out bad;"
+        f" right is one of those that `transship status {name.service}` lists - at `$.revision`",
     )
-
-
-def _is_ready(revision: Revision | None) -> bool:
-    return revision is not None and revision.condition.state is State.READY
 
 
 def _record(current: Service, name: str, parts: Parts) -> Record | None:

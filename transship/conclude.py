@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from transship.errors import DeployPending
 from transship.model import report
 from transship.model.candidate import is_undecided, read_trial
-from transship.model.focus import focus_revision, seen_by
+from transship.model.focus import caused_by, focus_revision, seen_by
 from transship.model.outcome import Outcome
 from transship.model.plan import CreateService, NewRevision, SetPublic
 from transship.model.quarantine import bad_revision
@@ -90,7 +90,9 @@ def _kept(deploy: Deploy, reason: Reason, cloud_run: CloudRun) -> Outcome:
     then the revision that it made repeats its outcome.
     """
     if reason is Reason.SUPERSEDED:
-        caused = cloud_run.services.revision_caused_by(deploy.service, deploy.event_id)
+        # Its outcome may be unpublished.
+        newest = cloud_run.services.newest_revisions(deploy.service)
+        caused = caused_by(newest, deploy.event_id)
         found = cloud_run.services.get(deploy.service) if caused else None
         service = seen_by(found, deploy.container) if found else None
         revision = focus_revision(caused, service.container) if caused and service else None

@@ -35,8 +35,8 @@ class LateServices:
     def revision(self, name: ServiceName, revision: str) -> Revision | None:
         return self._make().revision(name, revision)
 
-    def revision_caused_by(self, name: ServiceName, event_id: str) -> Revision | None:
-        return self._make().revision_caused_by(name, event_id)
+    def newest_revisions(self, name: ServiceName) -> list[Revision]:
+        return self._make().newest_revisions(name)
 
 
 class LateAccess:

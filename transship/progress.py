@@ -165,8 +165,8 @@ class _Services:
     def revision(self, name: ServiceName, revision: str) -> Revision | None:
         return self._services.revision(name, revision)
 
-    def revision_caused_by(self, name: ServiceName, event_id: str) -> Revision | None:
-        return self._services.revision_caused_by(name, event_id)
+    def newest_revisions(self, name: ServiceName) -> list[Revision]:
+        return self._services.newest_revisions(name)
 
     def _applied(self, generation: int) -> int:
         self._written = True

@@ -34,6 +34,7 @@ from transship.errors import (
     ServiceConflict,
     ServiceUnavailable,
 )
+from transship.model.focus import caused_by
 from transship.model.marks import tracking_marks
 from transship.model.naming import tracking_label
 from transship.model.service import CLIENT
@@ -356,11 +357,11 @@ def test_the_revision_that_an_event_made_is_found_when_others_came_since(at: Wor
     first = at.read().latest_created
     at.services.replace(at.read(), wanted(TWO, cause="2"))
 
-    found = at.services.revision_caused_by(NAME, "1")
+    found = caused_by(at.services.newest_revisions(NAME), "1")
 
     assert found is not None
     assert (found.name, found.record and found.record.child) == (first, ONE)
-    assert at.services.revision_caused_by(NAME, "3") is None
+    assert caused_by(at.services.newest_revisions(NAME), "3") is None
 
 
 def test_a_revision_that_somebody_else_made_of_ours_is_not_the_events(at: World) -> None:
@@ -372,7 +373,7 @@ def test_a_revision_that_somebody_else_made_of_ours_is_not_the_events(at: World)
     at.change(service)
     assert at.read().latest_created != first
 
-    found = at.services.revision_caused_by(NAME, "1")
+    found = caused_by(at.services.newest_revisions(NAME), "1")
 
     assert found is not None
     assert found.name == first

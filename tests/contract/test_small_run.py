@@ -19,6 +19,7 @@ from tests.unit.small_run import SmallRun
 from transship.clients.services import CloudRunServices
 from transship.errors import ServiceConflict
 from transship.model.digest import Digest
+from transship.model.focus import caused_by
 from transship.model.marks import Marks
 from transship.model.plan import NewRevision, plan_deploy
 from transship.model.service import Service, State
@@ -176,9 +177,10 @@ def test_a_revision_is_found_by_its_cause(under: Under) -> None:
     under.deploy("1", CHILD)
     service = under.deploy("2", OTHER, strategy="candidate")
 
-    caused = under.services.revision_caused_by(NAME, "2")
+    newest = under.services.newest_revisions(NAME)
+    caused = caused_by(newest, "2")
 
     assert caused is not None
     assert caused.name == service.latest_created
-    assert under.services.revision_caused_by(NAME, "3") is None
+    assert caused_by(newest, "3") is None
     assert under.services.revision(NAME, "web-none") is None

@@ -80,3 +80,32 @@ def test_a_rollback_during_the_watch_goes_to_what_served_before(world: World) ->
     assert isinstance(outcome, RolledBack)
     assert (outcome.serving, outcome.child_digest) == (before, GOOD.value)
     assert world.run.served == [FIRST.value, GOOD.value, FIRST.value]
+
+
+def test_a_rollback_of_what_had_no_trial_goes_to_what_served_before(world: World) -> None:
+    before = service_of(world).kept
+    world.settle(world.event("2", strategy="immediate"))
+    assert world.run.served == [FIRST.value, GOOD.value]
+
+    world.settle(world.event("3", kind="rollback"))
+
+    outcome = world.published[-1]
+    assert isinstance(outcome, RolledBack)
+    assert (outcome.serving, outcome.child_digest) == (before, GOOD.value)
+    assert world.run.served[-1] == FIRST.value
+
+
+def test_another_revision_of_the_same_image_is_no_way_back(world: World) -> None:
+    world.tag = FIRST
+    world.settle(world.event("2", strategy="immediate", concurrency=5))
+
+    with pytest.raises(Refused, match="no earlier revision of another image"):
+        world.deliver(world.event("3", kind="rollback"))
+
+
+def test_what_turned_out_bad_is_no_way_back(world: World) -> None:
+    world.settle(world.event("2", strategy="immediate"))
+    world.settle(world.event("3", kind="rollback"))
+
+    with pytest.raises(Refused, match="has not turned out bad"):
+        world.deliver(world.event("4", kind="rollback"))

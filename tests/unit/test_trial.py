@@ -399,7 +399,7 @@ def test_a_rollback_to_what_serves_changes_nothing(world: World) -> None:
 
 
 def test_a_rollback_with_nothing_to_go_back_to_is_refused(world: World) -> None:
-    with pytest.raises(Refused, match="right is to name one that is ready"):
+    with pytest.raises(Refused, match="there is no earlier revision"):
         world.deliver(world.event("2", kind="rollback"))
 
 

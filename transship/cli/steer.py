@@ -49,7 +49,7 @@ _SHORT = {
     "clear": "Forget what turned out bad.",
 }
 _ABOUT = {
-    "revision": "Its short name.  [default: the last one that was witnessed healthy]",
+    "revision": "Its short name.  [default: the last good one before what serves]",
     "digest": "What the tag meant.  [default: all]",
 }
 

@@ -16,7 +16,7 @@ from transship.clients.run_setting import serving_container
 from transship.clients.run_template import write_settings
 from transship.clients.run_views import revision_of, service_of
 from transship.errors import Refused, ServiceConflict
-from transship.model.focus import is_cause, is_of, key_of, placed
+from transship.model.focus import is_of, key_of, placed
 from transship.model.marks import Marks
 from transship.model.naming import ServiceName
 from transship.model.service import CLIENT, Revision, Service
@@ -99,15 +99,12 @@ class CloudRunServices:
                 return None
         return revision_of(said)
 
-    def revision_caused_by(self, name: ServiceName, event_id: str) -> Revision | None:
-        """The revision that the event made, among the newest; its outcome may be unpublished."""
+    def newest_revisions(self, name: ServiceName) -> list[Revision]:
+        """Newest first, as many as an outcome may be late by."""
         request = run_v2.ListRevisionsRequest(parent=str(name), page_size=_LOOK_BACK)
         with translated(f"list revisions of {name}", api=_API, grant=_READ_GRANT):
             page = next(self._revisions.list_revisions(request, timeout=_READ_TIMEOUT).pages)
-        caused = [r for r in page.revisions if is_cause(r.annotations, event_id)]
-        # Newest first. Whoever deploys by another way afterwards takes the template's annotations
-        # along, so the oldest is the one.
-        return revision_of(caused[-1]) if caused else None
+        return [revision_of(said) for said in page.revisions]
 
     def _update(self, current: Service, service: run_v2.Service, mask: list[str]) -> int:
         request = run_v2.UpdateServiceRequest(

@@ -5,7 +5,7 @@ name behind a dot: ``transship.dev/tracks.helper``. Seen through a focus, a cont
 are the plain ones and its image is the image, so that whoever decides need not know of the others.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -93,6 +93,15 @@ def is_cause(annotations: Mapping[str, str], event_id: str) -> bool:
         for key, value in annotations.items()
         if key == CAUSE_KEY or key.startswith(f"{CAUSE_KEY}.")
     )
+
+
+def caused_by(revisions: Sequence[Revision], event_id: str) -> Revision | None:
+    """The revision that the event made, among *revisions*, newest first.
+
+    Whoever deploys by another way afterwards takes the template's annotations along, so the oldest
+    is the one.
+    """
+    return next((r for r in reversed(revisions) if is_cause(r.annotations, event_id)), None)
 
 
 def needed_beside(annotations: Mapping[str, str], container: str) -> frozenset[str]:

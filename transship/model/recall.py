@@ -4,6 +4,7 @@ A message may come twice, and late: what was asked for before the newest deploy,
 `clear`, has been overtaken by it.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from transship.model.advance import Steer
@@ -11,9 +12,9 @@ from transship.model.candidate import ENDED, read_trial
 from transship.model.marks import Marks, merged
 from transship.model.note import Note, read_note
 from transship.model.outcome import WITHDRAWN
-from transship.model.quarantine import clear_marks, quarantine_marks, quarantined
+from transship.model.quarantine import bad_revision, clear_marks, quarantine_marks, quarantined
 from transship.model.record import PREFIX, Record
-from transship.model.service import Service
+from transship.model.service import Revision, Service, State
 from transship.model.traffic import TRAFFIC_KEY, public_text, to_latest, to_revision
 from transship.model.witnessed import witness_marks, witnessed
 
@@ -40,6 +41,32 @@ def targets(service: Service) -> tuple[str, ...]:
     before = (trial.previous,) if trial and not trial.undecided else ()
     known = dict.fromkeys((*before, *witnessed(service.annotations)))
     return tuple(one for one in known if one != service.kept)
+
+
+def served_before(service: Service, revisions: Sequence[Revision]) -> str:
+    """The newest of *revisions*, newest first, that may have had the visitors before those that
+    have them now: where nothing is witnessed, that is what was asked for without a trial. Empty
+    where there is none.
+    """
+    names = [one.name for one in revisions]
+    older = revisions[names.index(service.kept) + 1 :] if service.kept in names else ()
+    serving = next((one.record for one in revisions if one.name == service.kept), None)
+    child = serving.child if serving else None
+    return next(
+        (
+            one.name
+            for one in older
+            if is_ready(one)
+            and bad_revision(service.annotations, one.name) is None
+            # The image that serves is to be kept off: another revision of it is no way back.
+            and (one.record is None or one.record.child != child)
+        ),
+        "",
+    )
+
+
+def is_ready(revision: Revision | None) -> bool:
+    return revision is not None and revision.condition.state is State.READY
 
 
 def withdraw(
