@@ -7,7 +7,7 @@ import msgspec
 from werkzeug.exceptions import NotFound
 
 from handlers.console_visit import Part, Visit, part, path_of
-from transship.console import forms, history, outcomes, overview, picking, shelf
+from transship.console import before, forms, history, outcomes, overview, picking, shelf
 from transship.console import letters as burial
 from transship.errors import InvalidReference, PermanentError, TransshipError
 from transship.model.naming import ServiceName
@@ -32,7 +32,12 @@ def service(visit: Visit, *, project: str, region: str, name: str) -> flask.Resp
     place = known(visit, project, region, name)
     found = history.history(visit.config, visit.parts, place)
     if found is None:
-        raise NotFound
+        return visit.page(
+            "problem.html",
+            status=HTTPStatus.NOT_FOUND,
+            reason=f"transship knows of no service {place.service} in {place.region} of"
+            f" {place.project}: it has gone, was never made, or is not tracked.",
+        )
     return visit.page(
         "service.html",
         found=found,
@@ -50,7 +55,7 @@ def deploy(visit: Visit) -> flask.Response:
         name: visit.asked(name) for name in ("image", "service", "port", "public", "candidate")
     }
     picked, problem, form, commands = None, "", None, {}
-    found = Part(value=[])
+    found, there = Part(value=[]), Part()
     if asked["image"]:
         try:
             image = picking.reference(visit.config, asked["image"])
@@ -58,6 +63,8 @@ def deploy(visit: Visit) -> flask.Response:
             found = part(lambda: picking.tags(visit.config, visit.parts, image))
             form = forms.deploy_form(visit.config, _with_port(asked, picked))
             commands = forms.commands(visit.config, form)
+            named = form.service
+            there = part(lambda: before.before(visit.parts, named, image))
         except PermanentError as error:
             problem = str(error)
     return visit.page(
@@ -66,6 +73,7 @@ def deploy(visit: Visit) -> flask.Response:
         asked=asked,
         picked=picked,
         tags=found,
+        before=there,
         problem=problem,
         form=form,
         commands=commands,

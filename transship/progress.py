@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from transship.deadline import Deadline
-from transship.errors import TransshipError
+from transship.errors import TemporaryError, TransshipError
 from transship.model.fetched import Head
 from transship.model.marks import Marks
 from transship.model.naming import ServiceName
@@ -32,6 +32,7 @@ from transship.resolve import Registry
 Send = Callable[[bytes, dict[str, str]], object]
 
 _PAUSE = 1.0
+_LIMIT = 500
 
 
 class Step(StrEnum):
@@ -41,15 +42,17 @@ class Step(StrEnum):
     APPLIED = "applied"
     WAITING = "waiting"
     READY = "ready"
+    DELAYED = "delayed"
 
 
 class Reached(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What is published: *bytes* of *total* are pulled."""
+    """What is published: *bytes* of *total* are pulled; *reason* says why it is tried again."""
 
     event_id: str
     step: Step
     bytes: int = 0
     total: int = 0
+    reason: str = ""
 
 
 class Told(Struct, frozen=True, kw_only=True):
@@ -104,8 +107,26 @@ def watched(deploy: Deploy, parts: Parts, send: Send, *, pause: float = _PAUSE) 
             prove=_proving(parts.prove, told),
             services=_Services(parts.services, told),
         )
+    except TemporaryError as error:
+        _tell_delayed(deploy.event_id, error, send, attributes)
+        raise
     finally:
         told.end()
+
+
+def _tell_delayed(
+    event_id: str, error: TemporaryError, send: Send, attributes: dict[str, str]
+) -> None:
+    """By a thread of its own, since the other one ends; it is waited for, but not for long."""
+    delayed = Reached(event_id=event_id, step=Step.DELAYED, reason=str(error)[:_LIMIT])
+
+    def tell() -> None:
+        with suppress(TransshipError):
+            send(msgspec.json.encode(delayed), attributes)
+
+    thread = threading.Thread(target=tell, name="delayed", daemon=True)
+    thread.start()
+    thread.join(_PAUSE)
 
 
 class _Registry:

@@ -1,5 +1,6 @@
 """The function under test, and what it acts on."""
 
 from tests.fixtures.functions import cloud, deployer, impatient
+from tests.handlers.console_page import logging, opened, page
 
-__all__ = ["cloud", "deployer", "impatient"]
+__all__ = ["cloud", "deployer", "impatient", "logging", "opened", "page"]

@@ -212,7 +212,7 @@ def test_a_rollback_says_that_it_was_made(own_stage: Stage, command: Command) ->
         "rollback", web.service, "--revision", before, "--why", "old was nicer", "--follow"
     )
 
-    assert f"visitors are back on {before}" in told.stdout
+    assert f"visitors have {before}" in told.stdout
     assert "tester: old was nicer" in told.stdout
     serving = [each for each in own_stage.service(web).traffic_statuses if each.percent]
     assert [each.revision for each in serving] == [before]

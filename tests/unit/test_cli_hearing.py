@@ -16,7 +16,7 @@ from transship.cli.deploy import publish_and_hear
 from transship.cli.ending import Ended, Status
 from transship.cli.hearing import Heard
 from transship.cli.output import Output
-from transship.cli.telling import short_type, status_of
+from transship.cli.telling import status_of
 from transship.cli.tools import Tools
 from transship.deadline import Deadline
 from transship.errors import AccessDenied, ServiceConflict, ServiceUnavailable, TransshipError
@@ -26,6 +26,7 @@ from transship.model.record import Proof, Record
 from transship.model.reference import parse_reference
 from transship.model.service import Condition, Service, State
 from transship.model.settings import Settings
+from transship.told import short_type
 
 NAME = ServiceName(project="sample-project", region="asia-northeast1", service="web")
 OUTCOMES = "projects/sample-project/topics/transship-outcomes"

@@ -308,6 +308,17 @@ def test_a_service_of_others_is_refused_without_adoption() -> None:
     refuse_foreign(a_deploy(), None)
 
 
+def test_another_image_takes_a_services_place_only_where_it_is_named() -> None:
+    other = "somebody/static-site:v1"
+    unnamed = replace(a_deploy(image=other), is_named=False)
+
+    with pytest.raises(Refused, match=r"runs docker.io/dockersamples/static-site.*rule: service"):
+        refuse_foreign(unnamed, a_service())
+    refuse_foreign(a_deploy(image=other), a_service())
+    refuse_foreign(replace(a_deploy(image=f"{IMAGE.name}:v2"), is_named=False), a_service())
+    refuse_foreign(unnamed, None)
+
+
 @pytest.mark.parametrize("fields", [{"is_function": True}, {"labels": {"transship-part": "bury"}}])
 def test_a_function_and_a_part_of_transship_are_refused_also_for_adoption(
     fields: dict[str, Any],

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
-from transship.errors import ServiceUnavailable
-from transship.progress import Step, Told
+from tests.unit.nouns import a_deploy
+from tests.unit.trial_world import World
+from transship.errors import ImageNotFound, RateLimited, ServiceUnavailable
+from transship.progress import Step, Told, watched
 
 PATIENCE = 10.0
 
@@ -113,3 +115,24 @@ def test_a_topic_that_fails_is_no_failure(told: Told) -> None:
 
     assert topic.published.get_nowait()["step"] == "proved"
     end(told, thread)
+
+
+def test_a_deploy_that_is_tried_again_says_why() -> None:
+    topic = Topic()
+    world = World()
+
+    with pytest.raises(RateLimited), watched(a_deploy(), world.parts(), topic.send):
+        raise RateLimited("429", source="docker.io")
+
+    said = topic.published.get(timeout=PATIENCE)
+    assert (said["step"], said["reason"]) == ("delayed", "429")
+
+
+def test_a_deploy_that_ends_is_not_tried_again() -> None:
+    topic = Topic()
+    world = World()
+
+    with pytest.raises(ImageNotFound), watched(a_deploy(), world.parts(), topic.send):
+        raise ImageNotFound("gone")
+
+    assert topic.published.empty()

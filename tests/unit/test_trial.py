@@ -370,7 +370,7 @@ def test_a_rollback_goes_to_the_last_that_was_good(world: World) -> None:
 
     outcome = world.published[-1]
     assert isinstance(outcome, RolledBack)
-    assert (outcome.serving, outcome.detail) == ("web-00001-abc", "ann: slow")
+    assert (outcome.serving, outcome.detail) == ("web-00001-abc", "by ann: slow")
     assert outcome.child_digest == GOOD.value
     assert told(world, "3") == [("rolled_back", "withdrawn")], "twice in the same words"
     assert world.run.served == [FIRST.value, GOOD.value, FIRST.value]

@@ -121,18 +121,21 @@ def publish_and_hear(
             held.enter_context(hearing.steps(subscriptions, project, topic, service.service, shown))
         event_id = publish()
         tools.output.say(f"message {event_id} is published")
-        heard = (
-            hearing.outcome_of(subscriptions, subscription, event_id, deadline=deadline)
-            if subscription or service is None
-            else hearing.look_on(tools.clients.services, service, event_id, deadline=deadline)
+        on_its_way = (
+            f"the message {event_id} is on its way all the same: `transship outcomes --follow`"
+            " hears the outcome, and a message that keeps failing ends among"
+            " `transship dead-letters list`"
         )
+        try:
+            heard = (
+                hearing.outcome_of(subscriptions, subscription, event_id, deadline=deadline)
+                if subscription or service is None
+                else hearing.look_on(tools.clients.services, service, event_id, deadline=deadline)
+            )
+        except KeyboardInterrupt:
+            raise Ended(f"not waited for any more; {on_its_way}", Status.INTERRUPTED) from None
     if heard is None:
-        raise Ended(
-            f"no outcome within {within:g} s; the message {event_id} is on its way all the same:"
-            " `transship outcomes --follow` hears the outcome, and a message that keeps failing"
-            " ends among `transship dead-letters list`",
-            Status.TIMED_OUT,
-        )
+        raise Ended(f"no outcome within {within:g} s; {on_its_way}", Status.TIMED_OUT)
     return heard
 
 

@@ -8,6 +8,7 @@
 130  Ctrl-C
 """
 
+import errno
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -67,6 +68,11 @@ def in_words() -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         raise click.exceptions.Exit(Status.INTERRUPTED) from None
+    except OSError as error:
+        if error.errno == errno.EPIPE:
+            # Whoever read has had enough: click ends quietly.
+            raise
+        raise Ended(f"what there is to say cannot be written: {error.strerror or error}") from error
     except (InvalidConfiguration, TransshipError) as error:
         status = next(status for kind, status in _STATUSES if isinstance(error, kind))
         raise Ended(str(error), status) from error

@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
+from transship import told
 from transship.cli import hearing
 from transship.cli.hearing import Heard
-from transship.cli.telling import short_type
 from transship.cli.tools import Tools, own_verb
 from transship.errors import TemporaryError
 from transship.model.naming import ServiceName
@@ -89,9 +89,9 @@ def _tell(tools: Tools, heard: Heard) -> None:
 
 
 def _row(tools: Tools, time: str, kind: str, data: Mapping[str, Any]) -> tuple[str, ...]:
-    about = data.get("service") or data.get("image") or data.get("event_id", "")
     shown = _clock(time) if tools.output.console.is_terminal else time
-    return (shown, short_type(kind), str(about), str(data.get("reason", "")))
+    by = f" (by {data['by']})" if data.get("by") else ""
+    return (shown, told.kind_of(kind, data), told.about(data), f"{told.why(data)}{by}".strip())
 
 
 def _clock(time: str) -> str:

@@ -17,6 +17,7 @@ from transship.model.outcome import (
     Steered,
     Warmed,
 )
+from transship.model.record import UPSTREAM
 
 _GOOD = {each.type for each in (Deployed, Planned, Steered, Warmed)}
 _STEPS = {
@@ -26,16 +27,8 @@ _STEPS = {
     "applied": "Cloud Run was told",
     "waiting": "Cloud Run is at work",
     "ready": "ready",
+    "delayed": "tried again soon",
 }
-
-
-def short_type(kind: str) -> str:
-    """
-    >>> short_type("dev.transship.deployed.v1")
-    'deployed'
-    """
-    parts = kind.split(".")
-    return parts[-2] if len(parts) > 1 else kind
 
 
 def status_of(heard: Heard) -> Status:
@@ -59,9 +52,9 @@ def _headline(heard: Heard) -> str:
     headlines: dict[tuple[str, bool], str] = {
         (Deployed.type, True): f"{what} runs {data.get('image')}",
         (Deployed.type, False): f"{what} runs {data.get('image')} already",
-        (Failed.type, True): f"{what}: deployed, and never became ready; traffic stays",
+        (Failed.type, True): f"{what}: {_failure(data)}",
         (Planned.type, True): f"{what}: {'what would be done' if data.get('plan') else 'as asked'}",
-        (RolledBack.type, True): f"{what}: visitors are back on {data.get('serving')}",
+        (RolledBack.type, True): f"{what}: taken back; visitors have {data.get('serving')}",
         (Rejected.type, True): f"rejected: {data.get('reason')}",
         (Steered.type, True): f"{what}: {data.get('kind')} is written down",
         (Steered.type, False): f"{what}: {data.get('kind')} was so already",
@@ -71,11 +64,33 @@ def _headline(heard: Heard) -> str:
     return headlines.get((heard.type, changed), undone)
 
 
+def _resolver(data: Mapping[str, Any]) -> str:
+    """Whose word it was what the tag means, where that is not the upstream's."""
+    by = str(data.get("resolved_by", ""))
+    if by in {"", UPSTREAM}:
+        return ""
+    since = f", of {str(data['mirror_since'])[:16]}" if data.get("mirror_since") else ""
+    return f"the {by} alone{since}: the upstream did not answer, and may mean another by now"
+
+
+def _failure(data: Mapping[str, Any]) -> str:
+    serving = f"visitors have {data['serving']}" if data.get("serving") else "nothing serves"
+    words = {
+        "never_ready": "deployed, and never became ready",
+        "rejected": "deployed, and did not pass its gate",
+        "rolled_back": "deployed, turned bad, and was taken back",
+        WITHDRAWN: "deployed, and taken back by somebody",
+    }
+    return f"{words.get(str(data.get('reason')), 'deployed, and failed')}; {serving}"
+
+
 def _facts(data: Mapping[str, Any]) -> dict[str, str]:
     facts = {
         "url": data.get("url", ""),
         "revision": data.get("revision", ""),
-        "digest": data.get("child_digest") or data.get("index_digest", ""),
+        "index": data.get("index_digest", ""),
+        "child": data.get("child_digest", ""),
+        "resolved by": _resolver(data),
         "pulled": f"{size(data['bytes'])} in {data.get('seconds', 0):.1f} s"
         if data.get("bytes")
         else "",
@@ -105,5 +120,7 @@ def progress(output: Output, text: str) -> Iterator[Callable[[Mapping[str, Any]]
 
 def _step(said: Mapping[str, Any], text: str) -> str:
     step = _STEPS.get(str(said.get("step")), text)
+    if reason := said.get("reason"):
+        return f"{step}: {reason}"
     done, total = said.get("bytes"), said.get("total")
     return f"{step}: {size(done or 0)} of {size(total)}" if total else step

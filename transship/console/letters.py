@@ -2,6 +2,7 @@
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from transship.burials import Burial, burials
 from transship.config import Config
@@ -14,10 +15,19 @@ _LIMIT = 100
 _SECONDS = 20.0
 # https://cloud.google.com/logging/quotas#api-limits: sixty reads a minute for all of a project.
 _KEPT = 15.0
+# Longer than the log takes.
+_REMEMBERED = 300.0
 
 
 class Letter(Struct, frozen=True, kw_only=True):
+    """*judged* is the verdict that this page has just given: it is on record seconds later."""
+
     burial: Burial
+    judged: str = ""
+
+    @property
+    def verdict(self) -> str:
+        return self.judged or self.burial.verdict
 
     @property
     def text(self) -> str:
@@ -34,7 +44,17 @@ def letters(config: Config, parts: Parts) -> list[Letter]:
         found = burials(parts.log, config.project, limit=_LIMIT, deadline=Deadline.after(_SECONDS))
         return [Letter(burial=each) for each in reversed(found)]
 
-    return parts.kept.get("letters", read, seconds=_KEPT)
+    found = parts.kept.get("letters", read, seconds=_KEPT)
+    return [replace(each, judged=_judged(parts, each.burial.letter.id)) for each in found]
+
+
+def _judged(parts: Parts, id_: str, verdict: str = "") -> str:
+    """What has been said of it lately, or *verdict* from now on."""
+    key = ("judged", id_)
+    if verdict:
+        parts.kept.drop(key)
+    seconds = _REMEMBERED if verdict else 0.0
+    return parts.kept.get(key, lambda: verdict, seconds=seconds)
 
 
 def forget(parts: Parts) -> None:
@@ -51,7 +71,7 @@ def judge(config: Config, parts: Parts, id_: str, verdict: Verdict, *, by: str) 
     found = next(
         (each.burial for each in letters(config, parts) if each.burial.letter.id == id_), None
     )
-    if found is None or found.verdict:
+    if found is None or found.verdict or _judged(parts, id_):
         raise Refused("dead_letter", "it is on no record, or settled already; reload the list")
     letter, event = found.letter, ""
     with parts.retained.leased({id_}) as copies:
@@ -71,5 +91,6 @@ def judge(config: Config, parts: Parts, id_: str, verdict: Verdict, *, by: str) 
         judged = Judged(dead_letter=id_, verdict=verdict, by=by[:200])
         parts.send(config.dead_letter_topic)(msgspec.json.encode(judged), judged.attributes)
         parts.retained.acknowledge(copies[id_])
+    _judged(parts, id_, verdict.value)
     forget(parts)
     return event

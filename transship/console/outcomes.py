@@ -8,11 +8,12 @@ from typing import Any
 
 from msgspec import Struct
 
+from transship import told
+from transship.burials import Entry
 from transship.console.ports import Parts
 from transship.console.states import Sign, sign_of_outcome
 from transship.deadline import Deadline
 from transship.model.naming import ServiceName
-from transship.model.reason import Reason
 
 _BACK = timedelta(days=7)
 _SECONDS = 15.0
@@ -24,8 +25,7 @@ _EAGER = timedelta(seconds=15)
 _KEPT_EAGER, _KEPT_PATIENT = 1.0, 5.0
 _REMEMBERED = 3600.0
 _EVENT = re.compile(r"[A-Za-z0-9._-]{1,100}")
-_WORD = re.compile(r"[a-z_]+")
-_MESSAGE = "event settled"
+_MESSAGE, _DEFERRED = "event settled", "event deferred"
 _WORDS = f'jsonPayload.message="{_MESSAGE}"'
 
 
@@ -37,43 +37,38 @@ class Ended(Struct, frozen=True, kw_only=True):
 
     @property
     def kind(self) -> str:
-        """
-        >>> Ended(time=datetime.min, fields={"type": "dev.transship.deployed.v1"}).kind
-        'deployed'
-        """
-        parts = str(self.fields.get("type", "")).split(".")
-        return parts[-2] if len(parts) > 1 else "unknown"
+        return told.kind_of(self.text("type"), self.fields)
 
     @property
     def sign(self) -> Sign:
-        return sign_of_outcome(self.text("kind") or self.kind)
+        return sign_of_outcome(self.kind)
 
     def text(self, name: str) -> str:
         return str(self.fields.get(name) or "")
 
     @property
-    def why(self) -> str:
-        """In a line: what somebody said, what Cloud Run said, or the reason.
+    def about(self) -> str:
+        return told.about(self.fields)
 
-        >>> Ended(time=datetime.min, fields={"reason": "new_service"}).why
-        'new service'
-        """
-        reason = self.text("reason")
-        # In one word it is one of ours; what was steered, the sign says already.
-        if _WORD.fullmatch(reason):
-            reason = "" if reason == Reason.STEERED else reason.replace("_", " ")
-        # In the log an outcome's `message` stands beside the entry's own (transship/logs.py).
-        return self.text("detail") or self.text("condition_message") or reason
+    @property
+    def why(self) -> str:
+        return told.why(self.fields)
 
     @property
     def is_news(self) -> bool:
-        """Not the sweep's and the hints' own bookkeeping: why not is a service's state.
+        return told.is_news(self.text("type"), self.fields)
 
-        >>> fields = {"type": "dev.transship.steered.v1", "kind": "explain"}
-        >>> Ended(time=datetime.min, fields=fields).is_news
-        False
-        """
-        return self.kind not in {"swept", "refreshed"} and self.text("kind") != "explain"
+    @property
+    def has_service(self) -> bool:
+        """Which there may be a page of: what was rejected may never have been there."""
+        return all(map(self.text, ("service", "project", "region"))) and self.kind != "rejected"
+
+
+class Deferred(Struct, frozen=True, kw_only=True):
+    """The event failed for the moment, and is delivered again."""
+
+    time: datetime
+    reason: str
 
 
 def is_event(text: str) -> bool:
@@ -101,17 +96,23 @@ def of_service(parts: Parts, project: str, name: ServiceName, *, limit: int) -> 
     return [each for each in here if each.is_news]
 
 
-def of_event(parts: Parts, project: str, event_id: str) -> Ended | None:
-    """The newest of the event; it may have had a rollback since."""
-    words = f' AND jsonPayload.event_id="{event_id}"'
+def of_event(parts: Parts, project: str, event_id: str) -> Ended | Deferred | None:
+    """The newest of the event; it may have had a rollback since, or is tried again."""
+    words = f'jsonPayload.message=("{_MESSAGE}" OR "{_DEFERRED}") AND jsonPayload.event_id='
+    words += f'"{event_id}"'
     first_asked = parts.kept.get(("asked", event_id), parts.now, seconds=_REMEMBERED)
     is_eager = parts.now() < first_asked + _EAGER
     found = parts.kept.get(
         ("event", event_id),
-        lambda: _matching(parts, project, words, 1),
+        lambda: _entries(parts, project, words, 1),
         seconds=_KEPT_EAGER if is_eager else _KEPT_PATIENT,
     )
-    return found[0] if found else None
+    if not found:
+        return None
+    [entry] = found
+    if entry.fields.get("message") == _DEFERRED:
+        return Deferred(time=entry.time, reason=str(entry.fields.get("reason", "")))
+    return Ended(time=entry.time, fields=entry.fields)
 
 
 def forget(parts: Parts, name: ServiceName) -> None:
@@ -120,8 +121,13 @@ def forget(parts: Parts, name: ServiceName) -> None:
 
 
 def _matching(parts: Parts, project: str, words: str, limit: int) -> list[Ended]:
+    entries = _entries(parts, project, _WORDS + words, limit)
+    return [Ended(time=entry.time, fields=entry.fields) for entry in entries]
+
+
+def _entries(parts: Parts, project: str, words: str, limit: int) -> list[Entry]:
     after = (parts.now() - _BACK).isoformat()
     entries = parts.log.matching(
-        project, f'{_WORDS}{words} AND timestamp>="{after}"', deadline=Deadline.after(_SECONDS)
+        project, f'{words} AND timestamp>="{after}"', deadline=Deadline.after(_SECONDS)
     )
-    return [Ended(time=entry.time, fields=entry.fields) for entry in islice(entries, limit)]
+    return list(islice(entries, limit))

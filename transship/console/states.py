@@ -62,6 +62,8 @@ _FATES = {
 
 _OUTCOMES = {
     "deployed": Mood.GOOD,
+    "as asked": Mood.GOOD,
+    "rollback": Mood.GOOD,
     "failed": Mood.BAD,
     "rejected": Mood.BAD,
     "rolled_back": Mood.BAD,

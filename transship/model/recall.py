@@ -76,7 +76,8 @@ def withdraw(
     *record* is its record.
     """
     traffic = to_revision(target, service.asked_traffic)
-    why = ": ".join(part for part in (note.by, note.why) if part)
+    by = f"by {note.by}" if note.by else ""
+    why = ": ".join(part for part in (by, note.why) if part)
     said = quarantine_marks(
         service, record, bad, reason=WITHDRAWN, evidence=why, at=note.at, event_id=event_id
     )

@@ -35,12 +35,14 @@ class Deploy(Struct, frozen=True, kw_only=True):
     """*image* is at the upstream, whatever spelling the message had; *public* None: not asked.
 
     *settings* are those that the message names, *defaults* what a new service has otherwise.
+    *is_named*: the message says which service; else it is called after the image.
     """
 
     event_id: str
     requested_at: datetime
     image: Reference
     service: ServiceName
+    is_named: bool = True
     settings: Settings
     defaults: Settings
     update_env_vars: Mapping[str, str]
@@ -106,6 +108,7 @@ def deploy_of(
         requested_at=requested_at,
         image=image,
         service=service,
+        is_named=bool(message.service),
         settings=settings,
         defaults=replace(
             NEW_SERVICE, service_account=runtime_account.replace("{project}", service.project)

@@ -10,7 +10,7 @@ from transship.model.service import Service
 
 
 def refuse_foreign(deploy: Deploy, current: Service | None) -> None:
-    """Raises Refused where *current* is not transship's to change."""
+    """Raises Refused where *current* is not transship's to change, or not meant."""
     if current is None:
         return
     refuse_target(current.labels, current.annotations, is_function=current.is_function)
@@ -20,6 +20,23 @@ def refuse_foreign(deploy: Deploy, current: Service | None) -> None:
             f"{current.name.service} exists and transship does not track it; right is another"
             ' service, or "adopt": true where policy allows it',
         )
+    _refuse_another_image(deploy, current)
+
+
+def _refuse_another_image(deploy: Deploy, current: Service) -> None:
+    """Two repositories may end in the same word (`default_service`): nobody has said then that one
+    is to take the place of the other.
+    """
+    record = current.record
+    before = current.tracks or (record.image if record else None)
+    if deploy.is_named or before is None or before.name == deploy.image.name:
+        return
+    raise Refused(
+        "service",
+        f"{current.name.service} runs {before}, and the request names no service;"
+        f" right is to name one, {current.name.service} to put {deploy.image} in its place"
+        " - at `$.service`",
+    )
 
 
 def is_applied(deploy: Deploy, current: Service | None) -> bool:

@@ -102,8 +102,10 @@ function previewMessage() {
     said.delete("token");
     try {
       const fresh = await fetchMain(`${form.dataset.preview}?${new URLSearchParams(said)}`);
-      const section = fresh && fresh.querySelector("#message");
-      if (section) morph(document.getElementById("message"), section);
+      for (const id of ["before", "message"]) {
+        const part = fresh && fresh.querySelector(`#${id}`);
+        if (part) morph(document.getElementById(id), part);
+      }
     } catch {
       // The form says the same, and says what is wrong when it is sent.
     }
