@@ -1,6 +1,6 @@
 """An outcome in a few words: the same on the page and in a terminal.
 
-From its fields, as they stand in the log (`boundary.settle`) or in the CloudEvent.
+From its fields, as the CloudEvent has them.
 """
 
 import re
@@ -20,6 +20,20 @@ def short_type(kind: str) -> str:
     """
     parts = kind.split(".")
     return parts[-2] if len(parts) > 1 else kind
+
+
+def from_log(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """The outcome's fields, with its type, from those of the line that `boundary.settle` logs: the
+    line has the platform's as well, and its own message, beside which the outcome's stands
+    (transship/logs.py).
+
+    >>> from_log({"message": "event settled", "condition_message": "no port", "a/b": 1})
+    {'message': 'no port'}
+    """
+    fields = {key: each for key, each in entry.items() if "/" not in key and key != "message"}
+    if "condition_message" in fields:
+        fields["message"] = fields.pop("condition_message")
+    return fields
 
 
 def kind_of(kind: str, fields: Mapping[str, Any]) -> str:
@@ -59,8 +73,7 @@ def why(fields: Mapping[str, Any]) -> str:
     # In one word it is one of ours; what was steered, the kind says already.
     if _WORD.fullmatch(reason):
         reason = "" if reason == Reason.STEERED else reason.replace("_", " ")
-    # In the log an outcome's `message` stands beside the entry's own (transship/logs.py).
-    said = fields.get("detail") or fields.get("condition_message") or fields.get("message")
+    said = fields.get("detail") or fields.get("message")
     if said or reason:
         return str(said or reason)
     if "looked" in fields or "tags" in fields:

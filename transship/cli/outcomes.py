@@ -48,7 +48,7 @@ def outcomes(tools: Tools, *, follow: bool, service: str | None, limit: int, sin
         tools.config.project, words, deadline=tools.deadline()
     )
     found = [
-        {"time": entry.time.isoformat(), **_fields(entry.fields)}
+        {"time": entry.time.isoformat(), **told.from_log(entry.fields)}
         for entry in islice(entries, limit)
     ][::-1]
     tools.output.rows(
@@ -100,14 +100,6 @@ def _clock(time: str) -> str:
         return f"{datetime.fromisoformat(time).astimezone():%d %b %H:%M:%S}"
     except ValueError:
         return time
-
-
-def _fields(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Of the outcome: a line of the log has the platform's as well, and its own message."""
-    fields = {key: each for key, each in entry.items() if "/" not in key and key != "message"}
-    if "condition_message" in fields:
-        fields["message"] = fields.pop("condition_message")
-    return fields
 
 
 def _checked(tools: Tools, service: str) -> str:

@@ -112,7 +112,7 @@ def of_event(parts: Parts, project: str, event_id: str) -> Ended | Deferred | No
     [entry] = found
     if entry.fields.get("message") == _DEFERRED:
         return Deferred(time=entry.time, reason=str(entry.fields.get("reason", "")))
-    return Ended(time=entry.time, fields=entry.fields)
+    return Ended(time=entry.time, fields=told.from_log(entry.fields))
 
 
 def forget(parts: Parts, name: ServiceName) -> None:
@@ -122,7 +122,7 @@ def forget(parts: Parts, name: ServiceName) -> None:
 
 def _matching(parts: Parts, project: str, words: str, limit: int) -> list[Ended]:
     entries = _entries(parts, project, _WORDS + words, limit)
-    return [Ended(time=entry.time, fields=entry.fields) for entry in entries]
+    return [Ended(time=entry.time, fields=told.from_log(entry.fields)) for entry in entries]
 
 
 def _entries(parts: Parts, project: str, words: str, limit: int) -> list[Entry]:
