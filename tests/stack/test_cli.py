@@ -1,108 +1,25 @@
 """The real command against the whole stack: as a process of its own where that is the point."""
 
 import json
-import logging
 import os
 import pty
 import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import click
 import pytest
-import structlog
-from click.testing import CliRunner, Result
-from google.api_core import exceptions
 
 from local import images, world
-from local.pubsub.emulator import Emulator
 from local.registry.faults import Fault, pull_limit
 from local.registry.wire import Response
-from local.stack import Stack
 from tests.fixtures.stage import Stage, eventually
-from transship.cli.app import transship
+from tests.stack.command import SECONDS, Command, followers, settled
 
 pytestmark = pytest.mark.stack
-
-CHECKOUT = Path(__file__).resolve().parents[2]
-_SECONDS = 60.0
-# So many deliveries, and a message is given up: seconds here, sixteen hours there.
-_ATTEMPTS = 5
-
-
-@pytest.fixture(scope="module")
-def own_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    root = tmp_path_factory.mktemp("cli")
-    with Stack(root, pubsub=Emulator(), containers=False, attempts=_ATTEMPTS) as stack:
-        stage = Stage(stack)
-        try:
-            yield stage
-        finally:
-            stage.close()
-
-
-class Command:
-    """`transship` in the environment that `python -m local env` prints."""
-
-    def __init__(self, stage: Stage) -> None:
-        self.env = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(stage.stack.root),
-            "LOGNAME": "tester",
-            "PYTHONPATH": str(CHECKOUT),
-            **stage.stack.settings(world.DEPLOYER),
-        }
-
-    def start(self, *words: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "transship", *words],
-            env=self.env,
-            cwd=self.env["HOME"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            stdin=subprocess.DEVNULL,
-            text=True,
-        )
-
-    def run(self, *words: str, status: int = 0) -> Result:
-        """In this process: the stack is real, and Python need not start for each."""
-        result = CliRunner().invoke(transship, words, env=self.env, catch_exceptions=False)
-        assert result.exit_code == status, (result.stdout, result.stderr)
-        return result
-
-    def alone(self, *words: str) -> tuple[int, str, str]:
-        """Status, stdout and stderr of a process of its own."""
-        with self.start(*words) as process:
-            stdout, stderr = process.communicate(timeout=_SECONDS)
-        return process.returncode, stdout, stderr
-
-    def documents(self, *words: str, status: int = 0) -> list[dict[str, Any]]:
-        printed = self.run(*words, "--format", "json", status=status).stdout
-        return [json.loads(line) for line in printed.splitlines()]
-
-    def document(self, *words: str, status: int = 0) -> dict[str, Any]:
-        (document,) = self.documents(*words, status=status)
-        return document
-
-
-@pytest.fixture
-def command(own_stage: Stage) -> Iterator[Command]:
-    level = logging.getLogger().level
-    yield Command(own_stage)
-    # What the command sets for its own process.
-    logging.getLogger().setLevel(level)
-    structlog.reset_defaults()
-
-
-def followers(stage: Stage) -> list[str]:
-    """The subscriptions that commands have made and not deleted."""
-    pages = stage._subscriber.list_subscriptions(project=f"projects/{world.PROJECT}")
-    return [each.name for each in pages if "/transship-cli-" in each.name]
 
 
 def test_a_deploy_is_followed_to_its_outcome(own_stage: Stage, command: Command) -> None:
@@ -166,91 +83,10 @@ def test_flags_say_where_services_are_looked_for(own_stage: Stage, command: Comm
     assert elsewhere == []
 
 
-def test_status_and_why_tell_of_a_held_service_whose_tag_has_moved(
-    own_stage: Stage, command: Command
-) -> None:
-    web = own_stage.fresh()
-    own_stage.settle(web.message())
-    command.run("hold", web.service, "--why", "release week", "--follow")
-    moved = images.static_site("moved")
-    own_stage.hub.push(web.repository, "latest", moved)
-
-    (told,) = [each for each in command.documents("status") if each["service"] == web.service]
-    why = command.run("why", web.service)
-
-    assert (told["follows"], told["upstream"]) == (False, moved.digest)
-    assert [each["reason"] for each in told["reasons"]] == ["held"]
-    assert f"transship release {web.service}" in why.stdout
-
-    command.run("release", web.service, "--follow")
-    assert command.document("status", web.service)["reasons"][0]["reason"] != "held"
-
-
-def test_a_hold_says_who_asked_and_why(own_stage: Stage, command: Command) -> None:
-    web = own_stage.fresh()
-    own_stage.settle(web.message())
-
-    command.run("hold", web.service, "--why", "release week", "--follow")
-
-    note = json.loads(own_stage.service(web).annotations["transship.dev/hold"])
-    assert (note["by"], note["why"]) == ("tester", "release week")
-    told = command.run("why", web.service).stdout
-    assert "by tester, " in told
-    assert "release week" in told
-    document = command.document("why", web.service)
-    (held,) = [each for each in document["reasons"] if each["reason"] == "held"]
-    assert (held["by"], held["why"]) == ("tester", "release week")
-
-
-def test_a_rollback_says_that_it_was_made(own_stage: Stage, command: Command) -> None:
-    web = own_stage.fresh()
-    before = own_stage.settle(web.message())["revision"]
-    own_stage.hub.push(web.repository, "latest", images.static_site("moved"))
-    own_stage.settle(web.message())
-
-    told = command.run(
-        "rollback", web.service, "--revision", before, "--why", "old was nicer", "--follow"
-    )
-
-    assert f"visitors have {before}" in told.stdout
-    assert "tester: old was nicer" in told.stdout
-    serving = [each for each in own_stage.service(web).traffic_statuses if each.percent]
-    assert [each.revision for each in serving] == [before]
-    why = command.run("why", web.service).stdout
-    assert "is kept from what" in why
-    assert "up_to_date" not in why
-
-
-def test_why_does_not_guess_while_the_upstream_is_silent(
-    own_stage: Stage, command: Command
-) -> None:
-    web = own_stage.fresh()
-    own_stage.settle(web.message())
-    own_stage.hub.faults.add(Fault(response=Response(status=503)))
-    try:
-        why = command.run("why", web.service).stdout
-    finally:
-        own_stage.hub.faults.clear()
-
-    assert "nobody knows just now what" in why
-    assert "does not run" not in why
-
-
-def test_skip_means_what_the_tag_means_now(own_stage: Stage, command: Command) -> None:
-    web = own_stage.fresh()
-    own_stage.settle(web.message())
-    moved = images.static_site("moved")
-    own_stage.hub.push(web.repository, "latest", moved)
-
-    command.run("skip", web.service, "--follow")
-
-    skipped = own_stage.service(web).annotations["transship.dev/skip"]
-    assert moved.digest in skipped
-
-
-def watch(command: Command, *words: str) -> str:
-    """What somebody sees who sits at a terminal."""
+def watch(command: Command, *words: str, until: str = "") -> str:
+    """What somebody sees who sits at a terminal, and who presses Ctrl-C where *until* is seen."""
     ours, theirs = pty.openpty()
+    status = 130 if until else 0
     with subprocess.Popen(
         [sys.executable, "-m", "transship", *words],
         env={**command.env, "TERM": "xterm-256color", "COLUMNS": "80"},
@@ -265,8 +101,11 @@ def watch(command: Command, *words: str) -> str:
         with suppress(OSError):
             while piece := os.read(ours, 4096):
                 seen += piece
+                if until and until.encode() in seen:
+                    process.send_signal(signal.SIGINT)
+                    until = ""
     os.close(ours)
-    assert process.returncode == 0, seen.decode()
+    assert process.returncode == status, seen.decode()
     return seen.decode()
 
 
@@ -297,7 +136,8 @@ def test_a_terminal_without_colours_gets_none(own_stage: Stage, command: Command
 
 def test_warm_puts_an_image_into_the_mirror(own_stage: Stage, command: Command) -> None:
     web = own_stage.fresh()
-    assert command.documents("images", web.repository) == []
+    told = command.run("images", web.repository, status=1)
+    assert f"transship warm {web.repository}" in told.stderr
 
     command.run("warm", web.repository, "--follow")
 
@@ -331,7 +171,7 @@ def test_outcomes_are_told_as_they_happen_until_ctrl_c(own_stage: Stage, command
             told = json.loads(listening.stdout.readline())
         finally:
             listening.send_signal(signal.SIGINT)
-        assert listening.wait(_SECONDS) == 130
+        assert listening.wait(SECONDS) == 130
 
     assert told["data"]["event_id"] == event_id
     assert followers(own_stage) == []
@@ -360,173 +200,59 @@ def test_nobody_who_may_read_the_log_is_told_which_grant_is_missing(
     assert "roles/logging.viewer" in done.stderr
 
 
-def given_up(stage: Stage, message: object) -> str:
-    """The id of the dead letter that *message* becomes while Docker Hub answers 429."""
-    before = retained(stage)
-    stage.hub.faults.add(pull_limit())
-    try:
-        stage.publish(message)
-        eventually(lambda: bool(retained(stage) - before), "the message is given up")
-    finally:
-        stage.hub.faults.clear()
-    (letter,) = retained(stage) - before
-    logged(stage, "dead letter", letter)
-    return letter
-
-
-def settled(stage: Stage) -> set[str]:
-    """The events whose outcomes Cloud Logging has by now."""
-    return {
-        entry["event_id"]
-        for entry in stage.stack.logging.payloads()
-        if entry["message"] == "event settled"
-    }
-
-
-def retained(stage: Stage) -> set[str]:
-    name = world.subscription("transship-dead-letter-retained")
-    assert isinstance(stage.stack.pubsub, Emulator)
-    return {each.message_id for each in stage.stack.pubsub.backlog(name)}
-
-
-def logged(stage: Stage, what: str, letter: str) -> None:
-    """Until the log has an entry of *what* about *letter*, as whoever asks for entries gets it."""
-
-    def has() -> bool:
-        return any(
-            entry.get("message") == what and entry.get("dead_letter") == letter
-            for entry in stage.stack.logging.payloads()
-        )
-
-    eventually(has, f"{what} {letter} is on record")
-
-
-def test_a_dead_letter_is_shown_replayed_and_settled(own_stage: Stage, command: Command) -> None:
-    web = own_stage.fresh()
-    letter = given_up(own_stage, web.message())
-    shown = command.document("dead-letters", "show", letter)
-    assert json.loads(shown["text"])["service"] == web.service
-    assert shown["deliveries"] == _ATTEMPTS
-    assert letter in retained(own_stage)
-
-    command.run("dead-letters", "replay", letter)
-
-    told = own_stage.outcome(letter)
-    assert (told["type"], told["service"]) == ("deployed", web.service)
-    assert letter not in retained(own_stage)
-    assert told["event_id"] == letter
-    logged(own_stage, "dead letter settled", letter)
-    assert letter not in [each["dead_letter"] for each in command.documents("dead-letters", "list")]
-
-
-def test_a_replay_that_comes_twice_changes_nothing_the_second_time(
-    own_stage: Stage, command: Command
-) -> None:
-    web = own_stage.fresh()
-    letter = given_up(own_stage, web.message())
-    command.run("dead-letters", "replay", letter)
-    first = own_stage.outcome(letter)
-    logged(own_stage, "dead letter settled", letter)
-    refused = command.run("dead-letters", "replay", letter, status=1)
-    assert "replayed by tester already" in refused.stderr
-
-    command.run("dead-letters", "replay", letter, "--again")
-
-    assert own_stage.outcomes(letter, at_least=2)[1]["data"] == {
-        key: value for key, value in first.items() if key != "type"
-    }
-    assert own_stage.writes(web) == ["CreateService"]
-
-
-def test_what_is_too_long_for_a_record_is_replayed_whole_from_its_copy(
-    own_stage: Stage, command: Command
-) -> None:
-    web = own_stage.fresh()
-    variables = {f"NAME_{number}": "x" * 1000 for number in range(80)}
-    letter = given_up(own_stage, web.message(env_vars=variables))
-    assert "text" not in command.document("dead-letters", "show", letter)
-
-    command.run("dead-letters", "replay", letter)
-
-    assert own_stage.outcome(letter)["type"] == "deployed"
-    assert len(own_stage.service(web).template.containers[0].env) == len(variables)
-
-
-def test_a_copy_that_somebody_else_holds_is_not_replayed(
-    own_stage: Stage, command: Command
-) -> None:
-    web = own_stage.fresh()
-    letter = given_up(own_stage, web.message())
-    name = world.subscription("transship-dead-letter-retained")
-    held = own_stage._subscriber.pull(subscription=name, max_messages=10, timeout=_SECONDS)
-
-    done = command.run("dead-letters", "replay", letter, status=1)
-
-    assert "Nothing was done" in done.stderr
-    assert letter in retained(own_stage)
-    with pytest.raises(exceptions.NotFound):
-        own_stage.service(web)
-
-    own_stage._subscriber.modify_ack_deadline(
-        subscription=name,
-        ack_ids=[each.ack_id for each in held.received_messages],
-        ack_deadline_seconds=0,
-    )
-    command.run("dead-letters", "replay", letter)
-    assert own_stage.outcome(letter)["type"] == "deployed"
-
-
-def test_a_replay_does_not_undo_what_was_asked_for_since(
-    own_stage: Stage, command: Command
-) -> None:
-    web = own_stage.fresh()
-    letter = given_up(own_stage, web.message(port=81))
-    assert own_stage.settle(web.message(port=80))["type"] == "deployed"
-
-    command.run("dead-letters", "replay", letter)
-
-    assert own_stage.outcome(letter)["reason"] == "superseded"
-    assert own_stage.service(web).template.containers[0].ports[0].container_port == 80
-
-
-def test_a_replayed_hint_of_gcr_is_heard_and_nobody_else_hears_of_a_push(
-    own_stage: Stage, command: Command
-) -> None:
-    web = own_stage.fresh()
-    own_stage.settle(web.message())
-    pushed = {"action": "INSERT", "tag": f"{world.MIRROR}/{web.repository}:latest"}
-    given_up = {
-        "CloudPubSubDeadLetterSourceSubscription": "gcr-push",
-        "CloudPubSubDeadLetterSourceSubscriptionProject": world.PROJECT,
-    }
-    letter = own_stage.publish(pushed, world.DEAD_LETTER, given_up)
-    logged(own_stage, "dead letter", letter)
-
-    done = command.document("dead-letters", "replay", letter)
-
-    assert done["topic"] == world.HINTS
-    told = own_stage.outcome(letter)
-    assert (told["type"], told["origin"]) == ("refreshed", "gcr")
-
-
-def test_what_is_discarded_is_gone_and_on_record(own_stage: Stage, command: Command) -> None:
-    web = own_stage.fresh()
-    letter = given_up(own_stage, web.message())
-
-    command.run("dead-letters", "discard", letter)
-
-    assert letter not in retained(own_stage)
-    logged(own_stage, "dead letter settled", letter)
-    listed = command.documents("dead-letters", "list", "--all")
-    (told,) = [each for each in listed if each["dead_letter"] == letter]
-    assert (told["verdict"], told["by"]) == ("discarded", "tester")
-    with pytest.raises(exceptions.NotFound):
-        own_stage.service(web)
-
-
 def test_no_stack_is_said_at_once(command: Command) -> None:
     command.env["PUBSUB_EMULATOR_HOST"] = "127.0.0.1:1"
 
     done = command.run("status", status=4)
 
     assert "python -m local" in done.stderr
+
+
+def test_what_is_not_there_ends_with_status_1_and_what_to_do(command: Command) -> None:
+    assert "transship warm nosuch" in command.run("images", "nosuch", status=1).stderr
+    assert "does not exist" in command.run("tags", "nosuch", status=1).stderr
+
+
+def test_a_registry_that_does_not_answer_ends_with_status_4(
+    own_stage: Stage, command: Command
+) -> None:
+    web = own_stage.fresh()
+    own_stage.hub.faults.add(Fault(response=Response(status=503)))
+    try:
+        assert "503" in command.run("tags", web.repository, status=4).stderr
+    finally:
+        own_stage.hub.faults.clear()
+
+
+def test_what_cannot_be_written_is_a_sentence(own_stage: Stage, command: Command) -> None:
+    web = own_stage.fresh()
+    own_stage.settle(web.message())
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "transship", "status", "--format", "json"],
+            env=command.env,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=SECONDS,
+        )
+
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+    assert "No space left on device" in done.stderr
+
+
+def test_who_stops_waiting_for_a_deploy_that_is_tried_again_is_told_so(
+    own_stage: Stage, command: Command
+) -> None:
+    web = own_stage.fresh()
+    own_stage.hub.faults.add(pull_limit())
+    try:
+        seen = watch(
+            command, "deploy", web.repository, "--service", web.service, until="tried again soon"
+        )
+    finally:
+        own_stage.hub.faults.clear()
+
+    assert "429" in seen
+    assert "is on its way all the same" in " ".join(seen.split())

@@ -112,7 +112,7 @@ def test_what_no_flag_names_is_not_in_the_message() -> None:
         (["nginx", "--set-env-vars", "1A=x"], "--set-env-vars"),
         (["nginx", "--ingress", "some"], "--ingress"),
         (["ngi nx"], "white space"),
-        ([""], "IMAGE"),
+        ([""], "right is for example nginx:1.27"),
         (["nginx", "--service", "Web"], "--service"),
         (["nginx", "--cpu", "much"], "--cpu"),
         (["nginx", "--set-env-vars", "A=1", "--update-env-vars", "B=2"], "--set-env-vars"),

@@ -14,6 +14,7 @@ from transship.deadline import Deadline
 from transship.errors import AccessDenied, InvalidEvent
 from transship.model.messages import DeployRequest, decode_message
 from transship.model.naming import ServiceName
+from transship.model.reference import parse_reference
 from transship.model.request import deploy_of
 
 # A little longer than a deploy may take before it is redelivered.
@@ -51,6 +52,7 @@ def deploy(tools: Tools, image: str, *, follow: bool | None, within: float, **na
     What no flag names is left as it is on an existing service. Lists and mappings are written as
     for gcloud: `a,b`, or `^:^a,b:c` where an item has a comma.
     """
+    parse_reference(image)
     stays = follows(tools, follow)
     place = {**tools.named, **({"progress": True} if stays and _progress(tools) else {})}
     data = flags.message_of(image, {**named, **place})

@@ -4,14 +4,17 @@
 1  failed: the outcome says rejected, failed or not done; or what was named is not there
 2  the command line, or a setting, is wrong
 3  the time that --within gives has run out; the message is still on its way
-4  not reached: no credentials, a permission is missing, no stack or no topic
+4  not reached: no credentials, a permission is missing, no stack or no topic, or a registry that
+   does not answer or asks to be left alone
 130  Ctrl-C
 """
 
 import errno
+import os
+import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import IntEnum
 
 import click
@@ -22,6 +25,8 @@ from transship.errors import (
     InvalidReference,
     NoMirror,
     PermanentError,
+    RateLimited,
+    RegistryUnavailable,
     ServiceUnavailable,
     TransshipError,
 )
@@ -57,6 +62,8 @@ _STATUSES: tuple[tuple[type[Exception], Status], ...] = (
     (AccessDenied, Status.NOT_REACHED),
     (PermanentError, Status.FAILED),
     (ServiceUnavailable, Status.NOT_REACHED),
+    (RegistryUnavailable, Status.NOT_REACHED),
+    (RateLimited, Status.NOT_REACHED),
     (TransshipError, Status.FAILED),
 )
 
@@ -72,6 +79,7 @@ def in_words() -> Iterator[None]:
         if error.errno == errno.EPIPE:
             # Whoever read has had enough: click ends quietly.
             raise
+        _silence()
         raise Ended(f"what there is to say cannot be written: {error.strerror or error}") from error
     except (InvalidConfiguration, TransshipError) as error:
         status = next(status for kind, status in _STATUSES if isinstance(error, kind))
@@ -86,3 +94,12 @@ def in_words() -> Iterator[None]:
                 Status.NOT_REACHED,
             ) from error
         raise
+
+
+def _silence() -> None:
+    """What could not be written would be tried again at exit, with a status of Python's own.
+
+    https://docs.python.org/3/library/signal.html#note-on-sigpipe
+    """
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

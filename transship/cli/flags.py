@@ -78,7 +78,12 @@ class Document(click.ParamType[Any]):
         try:
             return msgspec.json.decode(value)
         except msgspec.DecodeError as error:
-            self.fail(f"{value!r} is not JSON: {error}", param, ctx)
+            self.fail(
+                f"{value!r} is not JSON; right is what the message has in its place, for example"
+                f' {{"path": "/ready"}} for --probe ({error})',
+                param,
+                ctx,
+            )
 
 
 def options() -> list[click.Option]:

@@ -9,11 +9,12 @@ import msgspec
 
 from transship.cli import hearing, telling
 from transship.cli.deploy import followed, follows, publish_and_hear, told_published
-from transship.cli.ending import Status
+from transship.cli.ending import Ended, Status
 from transship.cli.output import size
 from transship.cli.tools import Tools, own_verb
 from transship.cli.tracked import familiar_name
 from transship.deadline import Deadline
+from transship.errors import AccessDenied
 from transship.model.reference import Reference, parse_reference
 
 if TYPE_CHECKING:
@@ -49,6 +50,11 @@ def images(tools: Tools, image: str | None, *, limit: int, everything: bool) -> 
             limit + 1,
         )
     ]
+    if image and not found:
+        raise Ended(
+            f"the mirror holds nothing of {wanted}: `transship warm {image}` puts it there,"
+            f" `transship tags {image}` says what there is upstream"
+        )
     shown = sorted(found[:limit], key=lambda held: (held.image.name, held.tags))
     tools.output.rows(
         ("image", "tags", "digest", "size", "since"),
@@ -74,7 +80,14 @@ def tags(tools: Tools, image: str, *, limit: int, after: str) -> None:
     deadline = tools.deadline()
     while len(found) <= limit:
         last = next(reversed(found), after)
-        page = tools.clients.registry.tags(reference, after=last, limit=_PAGE, deadline=deadline)
+        try:
+            page = tools.clients.registry.tags(
+                reference, after=last, limit=_PAGE, deadline=deadline
+            )
+        except AccessDenied as error:
+            # Docker Hub says the same of what is private and of what is not there; the latter is
+            # the likelier, and no right of ours is missing.
+            raise Ended(str(error)) from error
         if found.keys() >= set(page):
             # The end, or a registry that does not page.
             break

@@ -5,6 +5,7 @@ TERM=dumb are honoured (https://no-color.org); nothing that came from a message 
 as markup.
 """
 
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _KILOBYTE, _MEGABYTE = 1000, 1_000_000
-_SHORT_DIGEST = len("sha256:") + 12
+_DIGEST = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
 
 
 class Output:
@@ -76,11 +77,13 @@ class Output:
         from rich.table import Table  # noqa: PLC0415 - half of what --help would take
         from rich.text import Text  # noqa: PLC0415 - as above
 
+        # What is empty in every row says nothing.
+        shown = [n for n in range(len(columns)) if any(row[n] for row in found)]
         table = Table(box=None, pad_edge=False, header_style="dim")
-        for column in columns:
-            table.add_column(column, overflow="fold")
+        for number in shown:
+            table.add_column(columns[number], overflow="fold")
         for row in found:
-            table.add_row(*(Text(short_digests(cell)) for cell in row))
+            table.add_row(*(Text(short_digests(row[number])) for number in shown))
         self.console.print(table)
 
     def facts(self, title: str, facts: Mapping[str, str], *, good: bool = True) -> None:
@@ -123,8 +126,7 @@ def short_digests(text: str) -> str:
     >>> short_digests("nginx@sha256:" + "a" * 64)
     'nginx@sha256:aaaaaaaaaaaa'
     """
-    before, found, digest = text.partition("sha256:")
-    return f"{before}{found}{digest}"[: len(before) + _SHORT_DIGEST] if found else text
+    return _DIGEST.sub(r"\1", text)
 
 
 def _console(stream: Any) -> "Console":

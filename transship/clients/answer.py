@@ -109,5 +109,7 @@ class Answer:
 def unavailable(host: str, error: HTTPError) -> RegistryUnavailable:
     """Without the text of most errors, since it may hold an address with a signature."""
     kinds = (NewConnectionError, ConnectTimeoutError, ReadTimeoutError, SSLError)
-    reason = str(error) if isinstance(error, kinds) else type(error).__name__
+    said = str(error) if isinstance(error, kinds) else type(error).__name__
+    # urllib3 puts its own connection before what went wrong.
+    reason = said.partition("): ")[2] or said
     return RegistryUnavailable(f"{host}: {reason}")

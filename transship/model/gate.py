@@ -29,6 +29,9 @@ class Gate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_d
         Meta(
             max_length=1000,
             pattern=r"^/(?!_ah(/|\Z))(?!eventlog\Z)(?!([^?]*/)?[a-z]+z(\?|\Z))[!-~]*\Z",
+            title="a path that reaches the container (on Cloud Run none does that ends in z, as"
+            " /healthz)",
+            examples=["/ready"],
         ),
     ] = "/"
     status: Annotated[list[Annotated[int, Meta(ge=100, le=599)]], Meta(max_length=50)] = []

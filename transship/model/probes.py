@@ -17,7 +17,7 @@ Seconds = Annotated[int, Meta(ge=1, le=3600)]
 
 
 class HttpGet(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    path: Annotated[str, Meta(max_length=1000, pattern=r"^/[!-~]*\Z")] = "/"
+    path: Annotated[str, Meta(max_length=1000, pattern=r"^/[!-~]*\Z", examples=["/ready"])] = "/"
     port: Port = 0
 
 

@@ -15,11 +15,19 @@ from transship.model.secrets import SecretKey, SecretVersion
 from transship.model.volumes import Volume, VolumeName
 
 EnvName = Annotated[
-    str, Meta(min_length=1, max_length=1024, pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*\Z")
+    str,
+    Meta(
+        min_length=1,
+        max_length=1024,
+        pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*\Z",
+        examples=["LOG_LEVEL"],
+    ),
 ]
-Label = Annotated[str, Meta(max_length=63, pattern=r"^[a-z0-9_-]*\Z")]
-LabelKey = Annotated[str, Meta(min_length=1, max_length=63, pattern=r"^[a-z][a-z0-9_-]*\Z")]
-Tag = Annotated[str, Meta(pattern=r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?\Z")]
+Label = Annotated[str, Meta(max_length=63, pattern=r"^[a-z0-9_-]*\Z", examples=["blue"])]
+LabelKey = Annotated[
+    str, Meta(min_length=1, max_length=63, pattern=r"^[a-z][a-z0-9_-]*\Z", examples=["team"])
+]
+Tag = Annotated[str, Meta(pattern=r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?\Z", examples=["stable"])]
 
 
 def flag(name: str, about: str) -> Meta:
@@ -57,7 +65,10 @@ class RunFlags(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     binary_authorization: (
         Annotated[
             str,
-            Meta(pattern=r"^(default|projects/[a-z0-9.:-]+/platforms/cloudRun/[A-Za-z0-9_-]+)?\Z"),
+            Meta(
+                pattern=r"^(default|projects/[a-z0-9.:-]+/platforms/cloudRun/[A-Za-z0-9_-]+)?\Z",
+                examples=["default"],
+            ),
             flag("--binary-authorization", "`default`, or a policy; empty switches it off."),
         ]
         | UnsetType

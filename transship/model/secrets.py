@@ -13,7 +13,12 @@ from msgspec import Meta
 from transship.model.settings import Pairs, pairs
 
 SecretKey = Annotated[
-    str, Meta(max_length=1024, pattern=r"^([A-Za-z_][A-Za-z0-9_.-]*|(/[^/:]+){2,})\Z")
+    str,
+    Meta(
+        max_length=1024,
+        pattern=r"^([A-Za-z_][A-Za-z0-9_.-]*|(/[^/:]+){2,})\Z",
+        examples=["DB_PASSWORD", "/secrets/db/password"],
+    ),
 ]
 SecretVersion = Annotated[
     str,

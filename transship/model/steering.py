@@ -34,6 +34,7 @@ ContainerName = Annotated[
     Meta(
         max_length=40,
         pattern=r"^([a-z]([a-z0-9-]*[a-z0-9])?)?\Z",
+        examples=["helper"],
         description="Which one of several; by default the one that serves requests.",
     ),
 ]

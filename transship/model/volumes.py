@@ -14,8 +14,10 @@ from msgspec import Meta, Struct, structs
 from transship.model.quantity import format_memory, parse_memory
 
 # google.cloud.run.v2 VolumeMount.mount_path
-MountPath = Annotated[str, Meta(max_length=1000, pattern=r"^(/[^/:]+)+\Z")]
-VolumeName = Annotated[str, Meta(max_length=63, pattern=r"^[a-z]([a-z0-9-]*[a-z0-9])?\Z")]
+MountPath = Annotated[str, Meta(max_length=1000, pattern=r"^(/[^/:]+)+\Z", examples=["/data"])]
+VolumeName = Annotated[
+    str, Meta(max_length=63, pattern=r"^[a-z]([a-z0-9-]*[a-z0-9])?\Z", examples=["data"])
+]
 
 # The names of the volumes that other fields make.
 CLOUD_SQL = "cloudsql"
@@ -45,7 +47,9 @@ class CloudStorage(
     """*mount_options* are gcsfuse's, without the leading ``--``."""
 
     mount_path: MountPath
-    bucket: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]\Z")]
+    bucket: Annotated[
+        str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]\Z", examples=["my-bucket"])
+    ]
     readonly: bool = False
     mount_options: tuple[str, ...] = ()
 

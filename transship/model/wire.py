@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from transship.errors import InvalidEvent
+from transship.model.examples import in_examples
 
 # Ten fields of text and a thousand environment variables are below this; Pub/Sub allows 10 MB.
 MESSAGE_LIMIT = 256 * 1024
@@ -36,7 +37,8 @@ def decode(data: bytes, kinds: Mapping[str, type[Struct]], *, default: str, exam
     try:
         return msgspec.convert(document, type=kinds[kind])
     except msgspec.ValidationError as error:
-        raise InvalidEvent(f"{error}{_meant(document, kinds[kind])}") from error
+        said = in_examples(str(error), kinds[kind])
+        raise InvalidEvent(f"{said}{_meant(document, kinds[kind])}") from error
 
 
 def _meant(document: dict[str, Any], message: type[Struct]) -> str:
