@@ -17,6 +17,7 @@ import msgspec
 if TYPE_CHECKING:
     from rich.console import Console
 
+_MARKS = {True: ("✓", "green"), False: ("✗", "bold red"), None: ("…", "yellow")}
 _KILOBYTE, _MEGABYTE = 1000, 1_000_000
 _DIGEST = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
 
@@ -86,8 +87,8 @@ class Output:
             table.add_row(*(Text(short_digests(row[number])) for number in shown))
         self.console.print(table)
 
-    def facts(self, title: str, facts: Mapping[str, str], *, good: bool = True) -> None:
-        """A headline, and what is not empty of *facts*."""
+    def facts(self, title: str, facts: Mapping[str, str], *, good: bool | None = True) -> None:
+        """A headline, and what is not empty of *facts*; *good* None: neither, it is under way."""
         if not self.console.is_terminal:
             click.echo(title)
             for name, value in facts.items():
@@ -96,7 +97,7 @@ class Output:
             return
         from rich.text import Text  # noqa: PLC0415 - half of what --help would take
 
-        mark, style = ("✓", "green") if good else ("✗", "bold red")
+        mark, style = _MARKS[good]
         self.console.print(Text.assemble((f"{mark} ", style), (title, "bold")), soft_wrap=True)
         width = max((len(name) for name, value in facts.items() if value), default=0)
         for name, value in facts.items():

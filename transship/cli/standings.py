@@ -47,6 +47,7 @@ def headline(standing: Standing) -> str:
     tag = familiar(standing.follower.tracks) or "nothing any more"
     reasons = standing.reasons
     told = {
+        Underway.DUE: f"{name} does not run yet what {tag} means",
         Underway.ON_TRIAL: f"{name} has a new revision on trial; visitors keep what they have",
         Underway.WATCHED: f"{name} runs what {tag} means, and is watched for a while",
         Reason.UPSTREAM_UNAVAILABLE: f"{name}: nobody knows just now what {tag} means",
@@ -65,6 +66,11 @@ def headline(standing: Standing) -> str:
 
 def _words(reason: str) -> str:
     return reason.replace("_", " ")
+
+
+def is_good(standing: Standing) -> bool | None:
+    """None for what will be so by itself."""
+    return True if standing.follows else None if standing.reason in set(Underway) else False
 
 
 def facts_of(standing: Standing) -> dict[str, str]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from transship.cli.standings import asked, document_of, facts_of, headline, named
+from transship.cli.standings import asked, document_of, facts_of, headline, is_good, named
 from transship.cli.tools import Tools, verb
 from transship.cli.tracked import followers, standings
 from transship.lineage import Step, steps
@@ -56,9 +56,12 @@ def _tell_one(tools: Tools, standing: Standing) -> None:
         )
         return
     notes = [asked(standing, reason) for reason in standing.reasons]
-    facts = facts_of(standing) | {"why": ", ".join(standing.reasons)}
+    facts = facts_of(standing) | {
+        "url": service.uri if service else "",
+        "why": ", ".join(standing.reasons),
+    }
     facts |= next(filter(None, notes), {})
-    tools.output.facts(headline(standing), facts, good=standing.follows)
+    tools.output.facts(headline(standing), facts, good=is_good(standing))
     if not made:
         return
     tools.output.rows(

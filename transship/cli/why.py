@@ -2,7 +2,15 @@
 
 import click
 
-from transship.cli.standings import asked, command_for, document_of, facts_of, headline, named
+from transship.cli.standings import (
+    asked,
+    command_for,
+    document_of,
+    facts_of,
+    headline,
+    is_good,
+    named,
+)
 from transship.cli.tools import Tools, verb
 from transship.cli.tracked import followers, standings
 from transship.model.reason import Reason, Underway
@@ -30,7 +38,7 @@ def why(tools: Tools, service: str | None) -> None:
         if tools.output.json:
             tools.output.document(document_of(standing))
             continue
-        tools.output.facts(headline(standing), facts_of(standing), good=standing.follows)
+        tools.output.facts(headline(standing), facts_of(standing), good=is_good(standing))
         for reason in standing.reasons:
             if reason == Reason.UP_TO_DATE:
                 # The headline says so.
@@ -40,4 +48,4 @@ def why(tools: Tools, service: str | None) -> None:
                 "to change that": clear_of(reason),
                 "command": command_for(reason, standing),
             }
-            tools.output.facts(reason, facts, good=reason in set(Underway))
+            tools.output.facts(reason, facts, good=None if reason in set(Underway) else False)
