@@ -48,12 +48,15 @@ def handle(
 
 def _advance(request: AdvanceRequest, name: ServiceName, parts: Parts) -> Outcome | None:
     """The deploy's own event tells how its trial ended; what was taken back from visitors later is
-    told here, also when this message is redelivered after a crash.
+    told here, and how the trial ended that a `clear` began. Also when this message is redelivered
+    after a crash.
     """
     move_on(name, request.event_id, parts)
     service = parts.services.get(name)
     bad = bad_of(service.annotations, request.event_id) if service else None
-    if bad is None or bad.reason != "rolled_back":
+    record = service.record if service else None
+    is_deploys = record is not None and record.cause == request.event_id
+    if bad is None or (is_deploys and bad.reason != "rolled_back"):
         return None
     return _rolled_back(request.event_id, watch(name, Landed(seen=None), parts), bad)
 
@@ -125,7 +128,7 @@ def _clear(
     for attempt in stamina.retry_context(on=ServiceConflict, attempts=_ATTEMPTS, wait_max=2.0):
         with attempt:
             current = steerable(request, parts.services.get(name), name, config)
-            step = clear(current, request.digest, note)
+            step = clear(current, request.digest, note, event_id=delivery.event_id)
             changed = _changes(step)
             if changed:
                 generation = parts.services.steer(current, step.traffic, step.marks)

@@ -72,7 +72,8 @@ def why(fields: Mapping[str, Any]) -> str:
     reason = str(fields.get("reason") or "")
     # In one word it is one of ours; what was steered, the kind says already.
     if _WORD.fullmatch(reason):
-        reason = "" if reason == Reason.STEERED else reason.replace("_", " ")
+        is_said = reason == Reason.STEERED and "kind" in fields
+        reason = "" if is_said else reason.replace("_", " ")
     said = fields.get("detail") or fields.get("message")
     if said or reason:
         return str(said or reason)

@@ -305,4 +305,5 @@ def test_a_rollback_and_what_clears_it(stage: Stage) -> None:
 
     told = stage.settle({"kind": "clear", "service": web.service})
     assert (told["type"], told["changed"]) == ("steered", True)
-    assert "second" in stage.page(url)[1]
+    tick(stage)
+    eventually(lambda: "second" in stage.page(url)[1], "it passes its gate")

@@ -1,5 +1,7 @@
 """A rollback while a revision is on trial: before it has visitors, and while it is watched."""
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.unit.trial_world import FIRST, GOOD, Event, World, reseeded, told
@@ -80,6 +82,54 @@ def test_a_rollback_during_the_watch_goes_to_what_served_before(world: World) ->
     assert isinstance(outcome, RolledBack)
     assert (outcome.serving, outcome.child_digest) == (before, GOOD.value)
     assert world.run.served == [FIRST.value, GOOD.value, FIRST.value]
+
+
+def of_second(health: Health) -> Callable[[str], Health]:
+    return lambda child: health if child == GOOD.value else Health.HEALTHY
+
+
+def rejected(world: World) -> None:
+    world.health = of_second(Health.UNHEALTHY)
+    world.settle(world.event("2", strategy="candidate"))
+    assert told(world, "2") == [("failed", "rejected")]
+
+
+def test_what_is_cleared_has_to_pass_its_gate(world: World) -> None:
+    rejected(world)
+    world.health = of_second(Health.HEALTHY)
+
+    world.deliver(world.event("3", kind="clear"))
+
+    assert told(world, "3") == [("steered", "steered")]
+    trial = read_trial(service_of(world))
+    assert trial is not None
+    assert (trial.event_id, trial.revision) == ("3", service_of(world).latest_created)
+    world.settle()
+    world.settle(*filter(None, [world.tick()]))
+    assert world.run.served == [FIRST.value, GOOD.value]
+    assert read_quarantine(service_of(world).annotations) == ()
+
+
+def test_what_is_cleared_and_still_bad_gets_no_visitor_and_is_told_of(world: World) -> None:
+    rejected(world)
+
+    world.settle(world.event("3", kind="clear", by="ann"))
+
+    assert told(world, "3") == [("steered", "steered"), ("rolled_back", "rejected")]
+    assert world.run.served == [FIRST.value]
+    (bad,) = read_quarantine(service_of(world).annotations)
+    assert (bad.child, bad.event_id) == (GOOD.value, "3")
+
+
+def test_a_clear_that_comes_twice_begins_one_trial(world: World) -> None:
+    rejected(world)
+    clear = world.event("3", kind="clear")
+
+    world.settle(clear)
+    generation = service_of(world).generation
+    world.settle(clear)
+
+    assert service_of(world).generation == generation, "it is bad since"
 
 
 def test_a_rollback_of_what_had_no_trial_goes_to_what_served_before(world: World) -> None:

@@ -90,8 +90,9 @@ def _tell(tools: Tools, heard: Heard) -> None:
 
 def _row(tools: Tools, time: str, kind: str, data: Mapping[str, Any]) -> tuple[str, ...]:
     shown = _clock(time) if tools.output.console.is_terminal else time
-    by = f" (by {data['by']})" if data.get("by") else ""
-    return (shown, told.kind_of(kind, data), told.about(data), f"{told.why(data)}{by}".strip())
+    why, by = told.why(data), data.get("by")
+    named = f" (by {by})" if by and by not in why else ""
+    return (shown, told.kind_of(kind, data), told.about(data), f"{why}{named}".strip())
 
 
 def _clock(time: str) -> str:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _MARKS = {True: ("✓", "green"), False: ("✗", "bold red"), None: ("…", "yellow")}
+_NAME = 32
 _KILOBYTE, _MEGABYTE = 1000, 1_000_000
 _DIGEST = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
 
@@ -82,7 +83,9 @@ class Output:
         shown = [n for n in range(len(columns)) if any(row[n] for row in found)]
         table = Table(box=None, pad_edge=False, header_style="dim")
         for number in shown:
-            table.add_column(columns[number], overflow="fold")
+            # A name is to be copied, a sentence may be broken.
+            longest = max(len(row[number]) for row in found)
+            table.add_column(columns[number], overflow="fold", no_wrap=longest <= _NAME)
         for row in found:
             table.add_row(*(Text(short_digests(row[number])) for number in shown))
         self.console.print(table)

@@ -191,6 +191,7 @@ def _back(
         reason=reason or ends,
         evidence=evidence,
         at=facts.now,
+        event_id=trial.event_id,
     )
     good = witness_marks(service.annotations, trial.previous, bad=trial.revision)
     pinned = Marks(annotations={TRAFFIC_KEY: public_text(traffic)})

@@ -8,14 +8,15 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from transship.model.advance import Steer
-from transship.model.candidate import ENDED, read_trial
+from transship.model.candidate import ENDED, read_trial, trial_marks
 from transship.model.marks import Marks, merged
 from transship.model.note import Note, read_note
 from transship.model.outcome import WITHDRAWN
 from transship.model.quarantine import bad_revision, clear_marks, quarantine_marks, quarantined
 from transship.model.record import PREFIX, Record
 from transship.model.service import Revision, Service, State
-from transship.model.traffic import TRAFFIC_KEY, public_text, to_latest, to_revision
+from transship.model.traffic import TRAFFIC_KEY, own_tags, public_text, to_revision
+from transship.model.trial import Trial
 from transship.model.witnessed import witness_marks, witnessed
 
 CLEARED_KEY = f"{PREFIX}cleared"
@@ -88,9 +89,10 @@ def withdraw(
     )
 
 
-def clear(service: Service, digest: str, note: Note) -> Steer:
-    """Forget that *digest* was bad, or all that were before *note*; the latest revision serves
-    again where it was us who took its visitors, and nothing is said against it any more.
+def clear(service: Service, digest: str, note: Note, *, event_id: str) -> Steer:
+    """Forget that *digest* was bad, or all that were before *note*; the latest revision is tried
+    again, as *event_id*'s, where it was us who kept visitors from it, and nothing is said against
+    it any more. It turned out bad once: visitors get it when it passes the gate, not before.
     """
     marks = clear_marks(service.annotations, digest, until=note.at)
     if marks.annotations:
@@ -100,12 +102,24 @@ def clear(service: Service, digest: str, note: Note) -> Steer:
     is_good = record is not None and record.child.value not in left
     if (
         read_trial(service) is None
+        and service.kept
         and service.has_our_traffic
-        and service.latest_ready == service.latest_created
+        and service.latest_ready == service.latest_created != service.kept
         and is_good
     ):
-        traffic = to_latest(service.asked_traffic)
-        return Steer(traffic=traffic, marks=merged(marks, ENDED), ends="cleared")
+        trial = Trial(
+            revision=service.latest_created,
+            previous=service.kept,
+            event_id=event_id,
+            phase="gate",
+            since=note.at,
+            container=service.container,
+        )
+        tags = own_tags(service.name.service, following=trial.revision, previous=trial.previous)
+        traffic = to_revision(trial.previous, service.asked_traffic, *tags)
+        return Steer(
+            traffic=traffic, marks=merged(marks, trial_marks(trial, traffic)), ends="cleared"
+        )
     return Steer(traffic=service.asked_traffic, marks=marks, ends="")
 
 

@@ -91,15 +91,15 @@ class ExplainRequest(Steering, frozen=True, kw_only=True, tag="explain"):
 
 
 class RollbackRequest(Steering, frozen=True, kw_only=True, tag="rollback"):
-    """Send all visitors to *revision*, by default the last one witnessed healthy, and quarantine
-    the digest that serves now.
+    """Send all visitors to *revision*, by default the last good one before what serves, and
+    quarantine the digest that serves now, or that is on trial.
     """
 
     revision: Annotated[str, Meta(max_length=63)] = ""
 
 
 class ClearRequest(Steering, frozen=True, kw_only=True, tag="clear"):
-    """Forget that *digest* turned out bad here, or all that did, and let the latest serve again."""
+    """Forget that *digest* turned out bad here, or all that did, and try the latest again."""
 
     digest: Annotated[str, Meta(max_length=71)] = ""
 
