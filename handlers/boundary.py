@@ -36,29 +36,39 @@ def settle(
     An error that is not ours is a bug: it is redelivered too, and the framework logs it.
     """
     body = request.get_data(cache=False)
-    event_id = ""
+    event_id, published_at = "", None
     try:
         delivery = delivery_of(request.headers, body, now=datetime.now(UTC))
-        event_id = delivery.event_id
+        event_id, published_at = delivery.event_id, delivery.published_at
         outcome = handle(delivery)
     except PermanentError as error:
         outcome = Rejected(event_id=event_id or id_of(body), **in_words(error))
     except TemporaryError as error:
-        deferred(event_id or id_of(body), error)
+        deferred(event_id or id_of(body), error, published_at)
     if outcome is None:
         return "", 200
     try:
         publish(outcome)
     except TransshipError as error:
         # Whatever it is, a permission too: an outcome that nobody hears of is no outcome.
-        deferred(event_id or id_of(body), error)
+        deferred(event_id or id_of(body), error, published_at)
     log.info("event settled", type=type(outcome).type, **outcome.fields())
     return "", 200
 
 
-def deferred(event_id: str, error: TransshipError) -> NoReturn:
-    """Raise: the event source redelivers with backoff. 503 keeps it out of the error reports."""
-    log.warning("event deferred", event_id=event_id, error=type(error).__name__, reason=str(error))
+def deferred(event_id: str, error: TransshipError, published_at: datetime | None) -> NoReturn:
+    """Raise: the event source redelivers with backoff. 503 keeps it out of the error reports.
+
+    Pub/Sub gives a dead letter another id: by *published_at* its reason is found
+    (transship.burials).
+    """
+    log.warning(
+        "event deferred",
+        event_id=event_id,
+        error=type(error).__name__,
+        reason=str(error),
+        published_at=published_at.isoformat() if published_at else "",
+    )
     flask.abort(503)
 
 

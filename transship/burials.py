@@ -7,9 +7,11 @@ and only that acknowledges it: so two people who replay at once replay once.
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any, Protocol, TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from transship.deadline import Deadline
 from transship.model.dead_letter import DeadLetter
@@ -18,6 +20,12 @@ from transship.model.dead_letter import DeadLetter
 DAYS = 30
 # The words of handlers/bury.py.
 _BURIED, _SETTLED = "dead letter", "dead letter settled"
+# Of handlers/boundary.py.
+_DEFERRED = "event deferred"
+# A filter has at most 20,000 characters, and a project may be read sixty times a minute
+# (https://cloud.google.com/logging/quotas#api-limits): of many letters that were tried a hundred
+# times each, the older ones may stay unexplained.
+_EXPLAINED, _ENTRIES = 100, 1_000
 # More copies than these are not looked through at once.
 _COPIES = 5_000
 _SECONDS = 20.0
@@ -52,12 +60,15 @@ class Subscriptions(Protocol[C]):
 
 
 class Burial(Struct, frozen=True, kw_only=True):
-    """*verdict* is empty while nobody has replayed or discarded *letter*."""
+    """*verdict* is empty while nobody has replayed or discarded *letter*; *reason* is why it failed
+    last, empty where no function has said so.
+    """
 
     letter: DeadLetter
     buried_at: datetime
     verdict: str = ""
     by: str = ""
+    reason: str = ""
 
 
 def burials(log: Log, project: str, *, limit: int, deadline: Deadline) -> list[Burial]:
@@ -79,9 +90,35 @@ def burials(log: Log, project: str, *, limit: int, deadline: Deadline) -> list[B
             if len(found) >= limit:
                 break
     return [
-        Burial(letter=each.letter, buried_at=each.buried_at, verdict=verdict, by=by)
+        replace(each, verdict=verdict, by=by)
         for each in reversed(found.values())
         for verdict, by in [verdicts.get(each.letter.id, ("", ""))]
+    ]
+
+
+def explained(
+    found: Sequence[Burial], log: Log, project: str, *, deadline: Deadline
+) -> list[Burial]:
+    """With the reasons of the newest, which stand in the log by when the messages were published:
+    Pub/Sub gives a dead letter an id of its own.
+    """
+    times = [each.letter.published_at.isoformat() for each in found][-_EXPLAINED:]
+    if not times:
+        return [*found]
+    wanted = " OR ".join(f'"{time}"' for time in dict.fromkeys(times))
+    since = min(each.letter.published_at for each in found[-_EXPLAINED:]).isoformat()
+    words = (
+        f'jsonPayload.message="{_DEFERRED}" AND jsonPayload.published_at=({wanted})'
+        f' AND timestamp>="{since}"'
+    )
+    reasons: dict[str, str] = {}
+    # Newest first: the first is of the last delivery.
+    for entry in islice(log.matching(project, words, deadline=deadline), _ENTRIES):
+        fields = entry.fields
+        reasons.setdefault(str(fields.get("published_at")), str(fields.get("reason", "")))
+    return [
+        replace(each, reason=reasons.get(each.letter.published_at.isoformat(), ""))
+        for each in found
     ]
 
 
