@@ -19,6 +19,7 @@ import click
 
 from local import demo as demonstration
 from local import home, verbs
+from local.asking import Ended, announced, in_folder
 from local.front_door import Auth
 from local.invitation import next_commands
 from local.running import Running, running
@@ -59,10 +60,15 @@ def local(context: click.Context, folder: Path) -> None:
     default="iap",
     help="What stands before the page: Identity-Aware Proxy, or Cloud Run's check alone.",
 )
+@in_folder
 @click.pass_obj
 def up(folder: Path, part: str | None, upstream: str = "local", page_behind: Auth = "iap") -> None:
     """Start the stack; with PART, start again what `down` stopped."""
     if part is not None:
+        if (upstream, page_behind) != ("local", "iap"):
+            raise click.UsageError(
+                "--upstream and --page-behind are for the start of a stack, not for a PART of it"
+            )
         verbs.set_part(folder, part, up=True)
         return
     _obey_signals()
@@ -76,11 +82,12 @@ def up(folder: Path, part: str | None, upstream: str = "local", page_behind: Aut
     except KeyboardInterrupt:
         return
     except (home.NotHere, RuntimeError) as problem:
-        raise click.ClickException(str(problem)) from problem
+        raise Ended(str(problem)) from problem
 
 
 @local.command
 @click.option("--once", is_flag=True, help="End after the last step instead of running on.")
+@in_folder
 @click.pass_obj
 def demo(folder: Path, *, once: bool) -> None:
     """Show the main job: a message deploys a Docker Hub image."""
@@ -95,10 +102,11 @@ def demo(folder: Path, *, once: bool) -> None:
 
 
 @local.command
+@in_folder
 @click.pass_obj
 def env(folder: Path) -> None:
     """Print `export` lines for a client: eval "$(python -m local env)"."""
-    for name, value in verbs.announced(folder).env.items():
+    for name, value in announced(folder).env.items():
         click.echo(f"export {name}={shlex.quote(value)}")
 
 

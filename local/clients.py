@@ -23,6 +23,13 @@ def publish(env: Mapping[str, str], topic: str, data: bytes) -> str:
     return str(published.message_ids[0])
 
 
+def topics(env: Mapping[str, str]) -> list[str]:
+    """Their short names, in order."""
+    publisher = _made(PublisherClient, env["PUBSUB_EMULATOR_HOST"])
+    found = publisher.list_topics(project=f"projects/{world.PROJECT}", timeout=_TIMEOUT)
+    return sorted(topic.name.rpartition("/")[2] for topic in found)
+
+
 def services(env: Mapping[str, str]) -> list[tuple[run_v2.Service, bool]]:
     """Each service, and whether everybody may call it."""
     client = _made(run_v2.ServicesClient, env["TRANSSHIP_LOCAL_RUN"])

@@ -13,7 +13,7 @@ from pathlib import Path
 from local import clients, home, world
 from local.invitation import next_commands
 from local.logbook import readable, tail
-from local.outcomes import Heard
+from local.outcomes import Heard, reason
 from local.registry.faults import Fault
 from local.running import Running, running
 from local.samples import Sample, samples, static_site
@@ -224,9 +224,7 @@ def _of_index(digest: str) -> Callable[[Heard], bool]:
 def _check_deployed(outcome: Heard) -> None:
     if outcome.outcome["type"] == _DEPLOYED:
         return
-    data = outcome.data
-    why = data.get("message") or data.get("reason") or data.get("detail") or "no reason given"
-    raise StepFailed(f"The outcome is {outcome.outcome['type']}: {why}")
+    raise StepFailed(f"The outcome is {reason(outcome.outcome)}")
 
 
 def _fetch(url: str, expect: str) -> str:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 DEFAULT = Path(__file__).resolve().parent.parent / ".local"
 
@@ -42,10 +42,7 @@ class Announcement:
 @contextmanager
 def claim(folder: Path) -> Iterator[Path]:
     """Hold *folder*, made empty, until the end of the block. Raises NotHere."""
-    if folder.exists() and not (folder / _LOCK).exists() and any(folder.iterdir()):
-        raise NotHere(f"{folder} is not the folder of a stack and not empty: give --dir another")
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / _LOCK).open("a", encoding="utf-8") as lock:
+    with _opened(folder) as lock:
         if not _taken(lock.fileno(), fcntl.LOCK_EX, patience=_PATIENCE):
             raise NotHere(
                 f"a stack runs already in {folder}{_holder(folder)}:"
@@ -56,6 +53,22 @@ def claim(folder: Path) -> Iterator[Path]:
             yield folder
         finally:
             (folder / _ANNOUNCEMENT).unlink(missing_ok=True)
+
+
+def _opened(folder: Path) -> TextIO:
+    """The lock of *folder*, which is made where it is not there."""
+    try:
+        if folder.exists() and not (folder / _LOCK).exists() and any(folder.iterdir()):
+            raise NotHere(
+                f"{folder} is not the folder of a stack and not empty: give --dir another"
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+        return (folder / _LOCK).open("a", encoding="utf-8")
+    except OSError as error:
+        raise NotHere(
+            f"{folder} cannot be the folder of a stack ({error.strerror}):"
+            " give --dir one that you may make and write to"
+        ) from error
 
 
 def announce(folder: Path, announcement: Announcement) -> None:
@@ -74,8 +87,13 @@ def look(folder: Path) -> Announcement:
             if not _lives(announced.pid):  # left by one that was killed; the next is clearing up
                 raise NotHere(_starting(folder))
             return announced
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise NotHere(_absent(folder)) from None
+    except OSError as error:
+        raise NotHere(
+            f"{folder} cannot be read ({error.strerror}):"
+            " name the folder of a stack that you have started"
+        ) from error
 
 
 def _absent(folder: Path) -> str:

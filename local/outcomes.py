@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 _KEPT = 1000
+_TYPE = "dev.transship.{}.v1"
+_GOOD = frozenset(_TYPE.format(kind) for kind in ("deployed", "planned", "steered", "warmed"))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,3 +60,17 @@ class Outcomes:
         with self._changed:
             self._changed.wait_for(lambda: self._count > number, wait)
             return [heard for heard in self._heard if heard.number > number]
+
+
+def ended_well(outcome: dict[str, Any]) -> bool:
+    """Whether what was asked for was done: as the exit status of `transship` says it."""
+    # What turned out bad was not asked for; what a person took back was.
+    taken_back = outcome["type"] == _TYPE.format("rolled_back")
+    return outcome["type"] in _GOOD or (taken_back and outcome["data"].get("reason") == "withdrawn")
+
+
+def reason(outcome: dict[str, Any]) -> str:
+    """In a line, why it did not end well."""
+    data = outcome["data"]
+    why = data.get("message") or data.get("reason") or data.get("detail") or "no reason given"
+    return f"{outcome['type'].split('.')[-2]}: {why}"

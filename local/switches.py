@@ -106,8 +106,11 @@ def named(image: str) -> tuple[str, str]:
     >>> named("dockersamples/static-site"), named("docker.io/hello:2")
     (('dockersamples/static-site', 'latest'), ('library/hello', '2'))
     """
-    name, _, tag = image.removeprefix(_HUB).partition(":")
-    if not _REPOSITORY.fullmatch(name) or not _TAG.fullmatch(tag or "latest"):
+    name, colon, tag = image.removeprefix(_HUB).partition(":")
+    # Docker's rule: a first component with a dot is another registry's host.
+    elsewhere = "/" in name and "." in name.partition("/")[0]
+    right = _REPOSITORY.fullmatch(name) and _TAG.fullmatch(tag if colon else "latest")
+    if elsewhere or not right:
         raise Wrong(
             f"image: {image!r} is not a Docker Hub image with a tag;"
             " right is for example dockersamples/static-site:latest"

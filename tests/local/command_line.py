@@ -50,8 +50,9 @@ def run(folder: Path, *words: str) -> click.testing.Result:
 
 
 def demo_once(folder: Path) -> subprocess.CompletedProcess[str]:
+    """As `make demo ARGS=…` does it: everything stands behind the verb."""
     return subprocess.run(
-        [sys.executable, "-m", "local", "--dir", str(folder), "demo", "--once"],
+        [sys.executable, "-m", "local", "demo", "--once", "--dir", str(folder)],
         cwd=CHECKOUT,
         env=_ENV,
         capture_output=True,

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from local import home
-from tests.local.command_line import Terminal, started
+from local import home, world
+from tests.local.command_line import Terminal, run, started
 
 pytestmark = pytest.mark.stack
 
@@ -53,9 +53,25 @@ def test_a_message_is_published_and_its_outcome_printed(terminal: Terminal) -> N
 
 
 def test_a_message_that_is_not_json_is_published_too_and_rejected(terminal: Terminal) -> None:
-    outcome = json.loads(terminal.ok("publish", "--wait", "{"))
+    waited = terminal.run("publish", "--wait", "{")
+    outcome = json.loads(waited.stdout)
     assert outcome["type"] == "dev.transship.rejected.v1"
     assert outcome in [json.loads(line) for line in terminal.ok("outcomes").splitlines()]
+
+
+def test_waiting_for_a_message_that_is_rejected_fails_and_says_why(terminal: Terminal) -> None:
+    waited = terminal.run("publish", "--wait", '{"image": "nginx:"}')
+    assert waited.exit_code == 1
+    assert "Error: rejected: the tag after the colon is empty" in waited.stderr
+
+
+def test_a_topic_may_be_named_in_full(terminal: Terminal) -> None:
+    assert terminal.ok("publish", "--topic", world.DEPLOY, "{}").strip()
+
+
+def test_a_verb_takes_the_folder_behind_it_too(terminal: Terminal) -> None:
+    behind = run(terminal.folder / "none", "tags", "--dir", str(terminal.folder), "hello")
+    assert behind.stdout == terminal.ok("tags", "hello")
 
 
 def test_a_pushed_tag_moves_and_a_deleted_one_is_gone(terminal: Terminal) -> None:
@@ -87,6 +103,7 @@ def test_an_outcome_waits_while_docker_hub_is_limited(terminal: Terminal) -> Non
     try:
         waited = terminal.run("publish", "--wait", "--within", "2", message)
         assert "no outcome within 2 s" in waited.stderr
+        assert waited.exit_code == 3
     finally:
         terminal.ok("limit", "off")
     terminal.ok("publish", "--wait", message)
@@ -98,27 +115,35 @@ def test_the_clock_moves_as_far_as_it_is_told(terminal: Terminal) -> None:
 
 
 def test_the_log_of_a_function_is_its_json(terminal: Terminal) -> None:
-    terminal.ok("publish", "--wait", "{}")
+    terminal.run("publish", "--wait", "{}")
     entries = [json.loads(line) for line in terminal.ok("logs").splitlines()]
     assert "event settled" in [entry["message"] for entry in entries]
 
 
 @pytest.mark.parametrize(
-    ("words", "right"),
+    ("words", "right", "status"),
     [
-        (["clock", "advance", "1x"], "for example 1h"),
-        (["clock", "advance", "90d"], "at most 30 days"),
-        (["down", "hubb"], "right is one of hub, mirror, deploy_image"),
-        (["push", "UPPER", "--text", "x"], "for example dockersamples/static-site:latest"),
-        (["delete-tag", "somebody/nothing"], "has no tag latest"),
-        (["logs", "nothing"], "deploy_image"),
+        (["clock", "advance", "1x"], "for example 1h", 2),
+        (["clock", "advance", "90d"], "at most 30 days", 1),
+        (["down", "hubb"], "right is one of hub, mirror, deploy_image", 1),
+        (["up", "hub", "--upstream", "hub"], "for the start of a stack", 2),
+        (["up"], "a stack runs already", 1),
+        (["push", "UPPER", "--text", "x"], "for example dockersamples/static-site:latest", 1),
+        (["push", "hello:", "--text", "x"], "for example dockersamples/static-site:latest", 1),
+        (["push", "ghcr.io/a/b", "--text", "x"], "is not a Docker Hub image", 1),
+        (["delete-tag", "somebody/nothing"], "has no tag latest", 1),
+        (["logs", "nothing"], "deploy_image", 1),
+        (["publish", "--topic", "nosuch", "{}"], "right is one of gcr, transship-", 4),
+        (["publish", "--topic", "", "{}"], "right is one of gcr, transship-", 4),
+        (["publish", ""], "MESSAGE is empty; right is for example", 2),
+        (["publish", "--wait", "--within", "0", "{}"], "not in the range x>0", 2),
     ],
 )
 def test_an_error_says_what_would_be_right(
-    terminal: Terminal, words: list[str], right: str
+    terminal: Terminal, words: list[str], right: str, status: int
 ) -> None:
     result = terminal.run(*words)
-    assert result.exit_code in {1, 2}
+    assert result.exit_code == status
     assert right in result.stderr
 
 

@@ -45,7 +45,7 @@ def test_a_step_that_fails_fails_the_demo_and_says_why(
 
     status = play(tmp_path, terminal, until_stopped=None, shelf=without_latest)
     assert status == 1
-    assert "The outcome is dev.transship.rejected.v1: " in output.getvalue()
+    assert "The outcome is rejected: " in output.getvalue()
     assert "event settled" in output.getvalue()  # the end of the function's log
 
 

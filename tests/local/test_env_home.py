@@ -81,6 +81,30 @@ def test_a_folder_of_somebody_else_is_not_touched(tmp_path: Path) -> None:
 @pytest.mark.parametrize("verb", [["env"], ["services"], ["outcomes"], ["tags", "hello"]])
 def test_without_a_stack_every_verb_says_how_to_start_one(tmp_path: Path, verb: list[str]) -> None:
     result = run(tmp_path / "none", *verb)
-    assert result.exit_code == 1
+    assert result.exit_code == 4
     assert "no stack runs" in result.stderr
     assert "python -m local --dir" in result.stderr
+
+
+def test_a_folder_that_cannot_be_made_is_refused_in_a_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for folder in (Path("/proc/none"), tmp_path / "file" / "below"):
+        result = run(folder)
+        assert result.exit_code == 1
+        (line,) = result.stderr.splitlines()
+        assert "cannot be the folder of a stack" in line
+        assert "give --dir one" in line
+
+
+def test_below_a_file_no_stack_runs(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(home.NotHere, match="no stack runs"):
+        home.look(tmp_path / "file" / "below")
+
+
+def test_the_lock_that_is_no_file_is_not_a_traceback(tmp_path: Path) -> None:
+    (tmp_path / "lock").mkdir()
+    with pytest.raises(home.NotHere, match="cannot be read"):
+        home.look(tmp_path)
+    with pytest.raises(home.NotHere, match="cannot be the folder"), home.claim(tmp_path):
+        pass
