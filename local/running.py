@@ -12,6 +12,7 @@ from local import home, world
 from local.control import Control
 from local.front_door import Auth
 from local.outcomes import Outcomes
+from local.regional_hosts import RegionalHosts
 from local.registry.rest import RestFace
 from local.samples import Sample
 from local.stack import Part, Stack
@@ -64,10 +65,11 @@ def running(
         for sample in shelf:
             stack.hub.push(sample.repository, sample.tag, sample.image)
         artifact_registry = held.enter_context(RestFace(stack.mirror, stack.clock))
+        regions = held.enter_context(RegionalHosts())
         announcement = home.Announcement(
             pid=os.getpid(),
             control=control.url,
-            env={**environment(stack, folder), **gcloud(stack, folder, artifact_registry)},
+            env={**environment(stack, folder), **gcloud(stack, folder, artifact_registry, regions)},
         )
         home.announce(folder, announcement)
         yield Running(folder=folder, stack=stack, outcomes=outcomes, control=control)
@@ -88,7 +90,9 @@ def environment(stack: Stack, folder: Path) -> dict[str, str]:
     }
 
 
-def gcloud(stack: Stack, folder: Path, artifact_registry: RestFace) -> dict[str, str]:
+def gcloud(
+    stack: Stack, folder: Path, artifact_registry: RestFace, regions: RegionalHosts
+) -> dict[str, str]:
     """What gcloud needs besides, to be the deployer of this cloud without an account.
 
     https://cloud.google.com/pubsub/docs/emulator and `gcloud topic configurations`
@@ -99,6 +103,9 @@ def gcloud(stack: Stack, folder: Path, artifact_registry: RestFace) -> dict[str,
     return {
         "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE": str(token),
         "CLOUDSDK_CORE_PROJECT": world.PROJECT,
+        "CLOUDSDK_PROXY_TYPE": "http",
+        "CLOUDSDK_PROXY_ADDRESS": "127.0.0.1",
+        "CLOUDSDK_PROXY_PORT": str(regions.port),
         f"{overrides}ARTIFACTREGISTRY": f"{artifact_registry.address}/",
         f"{overrides}PUBSUB": f"{stack.pubsub.rest_url.rstrip('/')}/",
         f"{overrides}RUN": f"{stack.run.v1_url}/",

@@ -1,12 +1,14 @@
-"""The one page of the v1 REST API that lists the services of all regions, by label.
+"""Of the v1 REST API what reads services: the list of all regions, by label, and a single one.
 
-https://cloud.google.com/run/docs/reference/rest/v1/namespaces.services/list
+The host says the region, as `asia-northeast1-run.googleapis.com` does; the global one lists all.
+https://cloud.google.com/run/docs/reference/rest/v1/namespaces.services
 """
 
 import json
 import logging
 import re
 import threading
+from email.message import Message
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -15,21 +17,24 @@ from urllib.parse import parse_qs, urlsplit
 import grpc
 
 from local.parameters import unknown_parameter
+from local.regional_hosts import region_of
 from local.run import knative, paging
 from local.run.behaviour import Call, Journal
 from local.run.errors import ApiError, invalid
 from local.run.fleet import Fleet
 from local.run.iam import principal
 from local.run.label_selectors import labels_match
+from local.run.names import Parent
 
 log = logging.getLogger(__name__)
 
 # The documented address, and the one that gcloud asks (`-` is every region).
-_PATHS = (
-    re.compile(r"/apis/serving\.knative\.dev/v1/namespaces/(?P<project>[^/]+)/services"),
-    re.compile(r"/v1/projects/(?P<project>[^/]+)/locations/(?P<location>[^/]+)/services"),
+_LISTS = (
+    r"/apis/serving\.knative\.dev/v1/namespaces/(?P<project>[^/]+)/services",
+    r"/v1/projects/(?P<project>[^/]+)/locations/(?P<location>[^/]+)/services",
 )
-_METHOD = "v1.ListServices"
+_GETS = tuple(f"{path}/(?P<service>[^/]+)" for path in _LISTS)
+_PATHS = tuple(re.compile(path) for path in _LISTS + _GETS)
 _PARAMETERS = frozenset({"continue", "labelSelector", "limit"})
 _STATUSES = {
     grpc.StatusCode.INVALID_ARGUMENT: HTTPStatus.BAD_REQUEST,
@@ -43,7 +48,7 @@ _STATUSES = {
 
 
 class V1:
-    """A fault of method ``v1.ListServices`` is answered as its HTTP status."""
+    """A fault of ``v1.ListServices`` or ``v1.GetService`` is answered as its HTTP status."""
 
     def __init__(self, fleet: Fleet, journal: Journal) -> None:
         self._fleet = fleet
@@ -63,8 +68,7 @@ class V1:
             def handle_any(self) -> None:
                 # What is sent along is of no use, and the next request comes after it.
                 self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                authorization = self.headers.get("Authorization", "")
-                status, document = answer(self.command, self.path, authorization)
+                status, document = answer(self.command, self.path, self.headers)
                 body = json.dumps(document).encode()
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json; charset=UTF-8")
@@ -90,9 +94,9 @@ class V1:
             self._server.server_close()
             self._server = None
 
-    def _answer(self, verb: str, target: str, authorization: str) -> tuple[int, Any]:
+    def _answer(self, verb: str, target: str, headers: Message) -> tuple[int, Any]:
         try:
-            return HTTPStatus.OK, self._list(verb, target, authorization)
+            return HTTPStatus.OK, self._read(verb, target, headers)
         except ApiError as error:
             status = _STATUSES.get(error.code, HTTPStatus.INTERNAL_SERVER_ERROR)
             log.info("%s: %s %s", target, status.value, error.message)
@@ -104,24 +108,35 @@ class V1:
                 }
             }
 
-    def _list(self, verb: str, target: str, authorization: str) -> Any:
+    def _read(self, verb: str, target: str, headers: Message) -> Any:
         parts = urlsplit(target)
         found = next(filter(None, (path.fullmatch(parts.path) for path in _PATHS)), None)
         if found is None or verb != "GET":
             raise _unimplemented(f"{verb} {parts.path}")
-        if unknown := unknown_parameter(parts.query, _PARAMETERS):
+        asked = found.groupdict()
+        if unknown := unknown_parameter(parts.query, () if "service" in asked else _PARAMETERS):
             raise _unimplemented(f"the parameter {unknown!r} of {verb} {parts.path}")
-        caller = principal(authorization)
+        caller = principal(headers.get("Authorization", ""))
         if caller is None:
             raise ApiError(
                 grpc.StatusCode.UNAUTHENTICATED,
                 "Request is missing required authentication credential: a token ya29.local.EMAIL",
             )
-        project = found["project"]
-        location = found.groupdict().get("location", "-")
-        call = Call(method=_METHOD, resource=f"namespaces/{project}", principal=caller)
+        project = asked["project"]
+        location = asked.get("location") or region_of(headers.get("Host", "")) or "-"
+        method = "v1.GetService" if "service" in asked else "v1.ListServices"
+        call = Call(method=method, resource=f"namespaces/{project}", principal=caller)
         with self._journal.during(call):
+            if "service" in asked:
+                return self._one(project, location, asked["service"])
             return self._page(project, location, parse_qs(parts.query))
+
+    def _one(self, project: str, location: str, service: str) -> Any:
+        if location == "-":
+            raise invalid("name", "a service is in a region: ask the region's own endpoint")
+        with self._fleet.lock:
+            name = Parent(project=project, location=location).service(service)
+            return knative.service(self._fleet.record(name).message, project)
 
     def _page(self, project: str, location: str, query: dict[str, list[str]]) -> Any:
         given = {key: values[-1] for key, values in query.items()}

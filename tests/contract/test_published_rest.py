@@ -231,6 +231,11 @@ class TestCloudRun:
         locations = api.projects().locations().services()
         everywhere = locations.list(parent=f"{PROJECT}/locations/-", labelSelector="team").execute()
 
+        regional = namespaces.get(name="namespaces/sample-project/services/failing")
+        regional.headers["Host"] = "asia-northeast1-127.0.0.1"
+        failing = locations.get(name=f"{PROJECT}/locations/asia-northeast1/services/failing")
+        assert regional.execute() == failing.execute()
+
         assert exchanges.complaints == []
         (service,) = everywhere["items"]
         assert [target["tag"] for target in service["spec"]["traffic"]] == ["old", "new"]
@@ -244,7 +249,11 @@ class TestCloudRun:
             services.list(parent="namespaces/somebody-elses"),
             services.list(parent="namespaces/sample-project", labelSelector="(("),
             services.list(parent="namespaces/sample-project", fieldSelector="a=b"),
-            services.get(name="namespaces/sample-project/services/none"),
+            services.get(name="namespaces/sample-project/services/failing"),
+            api.projects()
+            .locations()
+            .services()
+            .get(name=f"{PROJECT}/locations/asia-northeast1/services/none"),
         ):
             with pytest.raises(HttpError):
                 refused.execute()

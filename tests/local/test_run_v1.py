@@ -1,4 +1,4 @@
-"""The v1 list of services: all regions, by label, in Knative's shape."""
+"""The services as API v1 reads them: all regions or one, by label, in Knative's shape."""
 
 import json
 import os
@@ -128,6 +128,28 @@ def test_gclouds_address_answers_for_one_region_or_all(cloud_run: CloudRun) -> N
         request = urllib.request.Request(url, headers=headers)
         with urllib.request.urlopen(request, timeout=10) as response:
             assert names(json.load(response)) == found
+
+
+def got(cloud_run: CloudRun, host: str, path: str) -> Any:
+    headers = {"Authorization": f"Bearer ya29.local.{ACCOUNT}", "Host": host}
+    request = urllib.request.Request(f"{cloud_run.v1_url}{path}", headers=headers)
+    with urllib.request.urlopen(request, timeout=10) as response:
+        return json.load(response)
+
+
+def test_a_regions_own_host_knows_the_regions_services_alone(cloud_run: CloudRun) -> None:
+    path = "/apis/serving.knative.dev/v1/namespaces/sample-project/services"
+    host = "europe-west1-127.0.0.1"
+    assert names(got(cloud_run, host, path)) == ["second"]
+    assert got(cloud_run, host, f"{path}/second") in listed(cloud_run)["items"]
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        got(cloud_run, host, f"{path}/first")
+
+
+def test_a_single_service_is_asked_of_its_region(cloud_run: CloudRun) -> None:
+    path = "/apis/serving.knative.dev/v1/namespaces/sample-project/services/first"
+    with pytest.raises(urllib.error.HTTPError, match="400"):
+        got(cloud_run, "127.0.0.1", path)
 
 
 def test_a_caller_without_a_local_token_is_refused(cloud_run: CloudRun) -> None:

@@ -75,6 +75,13 @@ def test_gcloud_lists_the_services_of_all_regions(env: dict[str, str]) -> None:
     assert service["status"]["url"].startswith("http://127.0.0.1:")
 
 
+def test_gcloud_finds_a_service_in_its_region_alone(env: dict[str, str]) -> None:
+    here = f"--region={world.LOCATION}"
+    (listed,) = gcloud(env, "run", "services", "list", here)
+    assert gcloud(env, "run", "services", "describe", "hello", here) == listed
+    assert gcloud(env, "run", "services", "list", "--region=us-central1") == []
+
+
 def test_gcloud_lists_what_the_mirror_has(env: dict[str, str]) -> None:
     images = gcloud(env, "artifacts", "docker", "images", "list", world.MIRROR, "--include-tags")
     assert {image["package"] for image in images} == {f"{world.MIRROR}/{IMAGE}"}
