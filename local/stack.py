@@ -112,6 +112,8 @@ class Stack:
             host_map=self.mirror.hosts,
             containers=containers,
         )
+        # As infra/targets.tf has it (run.routes.invoke): who deploys looks at what is on trial.
+        self.run.invokers.add(world.DEPLOYER)
         self.logging = CloudLogging(world.PROJECT)
         self.functions: dict[str, Function] = {}
         self.routes = ROUTES | (NOTIFIED if "TRANSSHIP_NOTIFY" in self._settings else {})

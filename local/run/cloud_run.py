@@ -69,6 +69,7 @@ class CloudRun:
             behaviour=self.behaviour, project_numbers=project_numbers, local_hosts=local_hosts
         )
         self._policies = Policies(self._fleet, self.behaviour)
+        self.invokers = self._policies.invokers
         self._instances: Instances | None = None
         self._gateway: Gateway | None = None
         addresses: Addresses = Names(project_numbers)

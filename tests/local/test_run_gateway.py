@@ -122,6 +122,18 @@ def test_a_private_service_answers_its_invokers_alone(region: Region) -> None:
     assert refused(url, f"Bearer ya29.local.caller{account}") == 200
 
 
+def test_a_role_on_the_project_opens_every_service(cloud_run: CloudRun, region: Region) -> None:
+    url = f"{region.create().uri}/cgi-bin/echo"
+    account = "deployer@sample-project.iam.gserviceaccount.com"
+    assert refused(url, f"Bearer ya29.local.{account}") == 403
+    cloud_run.invokers.add(account)
+    try:
+        assert refused(url) == 403
+        assert refused(url, f"Bearer ya29.local.{account}") == 200
+    finally:
+        cloud_run.invokers.clear()
+
+
 def test_a_service_of_the_same_name_starts_private_again(region: Region) -> None:
     service = region.create()
     region.open(service)

@@ -180,19 +180,9 @@ def test_one_that_ignores_sigterm_is_replaced_all_the_same(stage: Stage) -> None
     assert set(visitor.answers) == {"the good one"}
 
 
-def test_a_private_service_is_looked_at_by_whoever_may(stage: Stage) -> None:
+def test_a_private_service_is_looked_at_by_the_deployer(stage: Stage) -> None:
     web = stage.fresh()
     stage.settle(web.message())
-    stage.services.set_iam_policy(
-        request={
-            "resource": web.full_name,
-            "policy": {
-                "bindings": [
-                    {"role": "roles/run.invoker", "members": [f"serviceAccount:{world.DEPLOYER}"]}
-                ]
-            },
-        }
-    )
 
     told = stage.outcome(move(stage, web, misbehaving.fails_its_probe()))
 
@@ -202,8 +192,12 @@ def test_a_private_service_is_looked_at_by_whoever_may(stage: Stage) -> None:
 def test_where_nobody_may_look_readiness_decides_and_the_outcome_says_so(stage: Stage) -> None:
     web = stage.fresh()
     stage.settle(web.message())
+    stage.run.invokers.remove(world.DEPLOYER)
 
-    told = stage.outcome(move(stage, web, misbehaving.fails_its_probe()))
+    try:
+        told = stage.outcome(move(stage, web, misbehaving.fails_its_probe()))
+    finally:
+        stage.run.invokers.add(world.DEPLOYER)
 
     assert told["type"] == "deployed"
     assert told["detail"].startswith("decided by readiness alone: GET /health answers 403")
