@@ -7,10 +7,12 @@
 The rest speaks to the stack that runs in the same folder.
 """
 
+import os
 import shlex
 import signal
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -20,8 +22,10 @@ import click
 from local import demo as demonstration
 from local import home, verbs
 from local.asking import Ended, announced, in_folder
+from local.chosen import chosen
 from local.front_door import Auth
 from local.invitation import next_commands
+from local.routes import ATTEMPTS
 from local.running import Running, running
 from local.samples import samples
 from local.terminal import Terminal, console
@@ -60,24 +64,44 @@ def local(context: click.Context, folder: Path) -> None:
     default="iap",
     help="What stands before the page: Identity-Aware Proxy, or Cloud Run's check alone.",
 )
+@click.option(
+    "--attempts",
+    type=click.IntRange(5, 100),  # Pub/Sub's own limits
+    default=ATTEMPTS,
+    show_default=True,
+    help="How often a message is delivered before it is given up.",
+)
 @in_folder
 @click.pass_obj
-def up(folder: Path, part: str | None, upstream: str = "local", page_behind: Auth = "iap") -> None:
-    """Start the stack; with PART, start again what `down` stopped."""
+def up(
+    folder: Path,
+    part: str | None,
+    upstream: str = "local",
+    page_behind: Auth = "iap",
+    attempts: int = ATTEMPTS,
+) -> None:
+    """Start the stack; with PART, start again what `down` stopped.
+
+    Of the functions' settings TRANSSHIP_POLICY, TRANSSHIP_PAUSED and some more may be chosen.
+    """
     if part is not None:
-        if (upstream, page_behind) != ("local", "iap"):
-            raise click.UsageError(
-                "--upstream and --page-behind are for the start of a stack, not for a PART of it"
-            )
+        if (upstream, page_behind, attempts) != ("local", "iap", ATTEMPTS):
+            raise click.UsageError("options are for the start of a stack, not for a PART of it")
         verbs.set_part(folder, part, up=True)
         return
     _obey_signals()
     terminal = Terminal(console())
     try:
+        settings = chosen(os.environ)
         with running(
-            folder, shelf=samples(), real_hub=upstream == "hub", page_behind=page_behind
+            folder,
+            shelf=samples(),
+            real_hub=upstream == "hub",
+            page_behind=page_behind,
+            attempts=attempts,
+            settings=settings,
         ) as stack:
-            _show(stack, terminal)
+            _show(stack, settings, terminal)
             _wait()
     except KeyboardInterrupt:
         return
@@ -110,10 +134,12 @@ def env(folder: Path) -> None:
         click.echo(f"export {name}={shlex.quote(value)}")
 
 
-def _show(stack: Running, terminal: Terminal) -> None:
+def _show(stack: Running, settings: Mapping[str, str], terminal: Terminal) -> None:
     terminal.title(f"The local cloud is up, in {stack.folder}")
     for part in stack.stack.parts:
         terminal.done(f"{part.name:<18} {part.address:<22}", part.stands_for)
+    for name, value in settings.items():
+        terminal.warn(f"{name}={value}, as your environment says")
     terminal.say("Ctrl-C ends it. In a second terminal:", "bold")
     terminal.commands(next_commands(stack.folder, stack.page))
 

@@ -92,6 +92,7 @@ _ROUTES: dict[tuple[str, str], Answer] = {
     ("GET", "/tags"): lambda control, sent: control.switches.tags(str(sent["image"])),
     ("POST", "/tags/delete"): lambda control, sent: control.switches.delete_tag(str(sent["image"])),
     ("POST", "/limit"): lambda control, sent: control.switches.limit(on=_flag(sent, "on")),
+    ("POST", "/pause"): lambda control, sent: control.switches.pause(on=_flag(sent, "on")),
     ("POST", "/part"): lambda control, sent: control.switches.set_part(
         str(sent["name"]), up=_flag(sent, "up")
     ),

@@ -13,7 +13,10 @@ from typing import Any
 
 _KEPT = 1000
 _TYPE = "dev.transship.{}.v1"
-_GOOD = frozenset(_TYPE.format(kind) for kind in ("deployed", "planned", "steered", "warmed"))
+_GOOD = frozenset(
+    _TYPE.format(kind)
+    for kind in ("deployed", "planned", "refreshed", "steered", "swept", "warmed")
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,7 +66,10 @@ class Outcomes:
 
 
 def ended_well(outcome: dict[str, Any]) -> bool:
-    """Whether what was asked for was done: as the exit status of `transship` says it."""
+    """Whether what was asked for was done: as the exit status of `transship` says it.
+
+    Hints and sweeps, which `transship` does not publish, ask for a look.
+    """
     # What turned out bad was not asked for; what a person took back was.
     taken_back = outcome["type"] == _TYPE.format("rolled_back")
     return outcome["type"] in _GOOD or (taken_back and outcome["data"].get("reason") == "withdrawn")

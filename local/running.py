@@ -14,6 +14,7 @@ from local.front_door import Auth
 from local.outcomes import Outcomes
 from local.regional_hosts import RegionalHosts
 from local.registry.rest import RestFace
+from local.routes import ATTEMPTS
 from local.samples import Sample
 from local.stack import Part, Stack
 from local.switches import Switches
@@ -39,6 +40,8 @@ def running(
     shelf: Iterable[Sample] = (),
     real_hub: bool = False,
     page_behind: Auth = "iap",
+    attempts: int = ATTEMPTS,
+    settings: dict[str, str] | None = None,
     ready: Callable[[Part], None] = lambda _: None,
 ) -> Iterator[Running]:
     """A stack in *folder* until the end of the block; *shelf* is on its Docker Hub from the start.
@@ -48,7 +51,14 @@ def running(
     with ExitStack() as held:
         held.enter_context(home.claim(folder))
         held.enter_context(_logging_to(folder / "log" / "stack.log"))
-        stack = Stack(folder, real_hub=real_hub, page_behind=page_behind, ready=ready)
+        stack = Stack(
+            folder,
+            real_hub=real_hub,
+            page_behind=page_behind,
+            attempts=attempts,
+            settings=settings,
+            ready=ready,
+        )
         outcomes = Outcomes()
         control = Control(Switches(stack), outcomes)
         held.callback(control.stop)

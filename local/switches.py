@@ -4,6 +4,8 @@ import re
 import threading
 from collections.abc import Callable
 
+from local.chosen import PAUSED
+from local.functions import Function
 from local.registry.faults import pull_limit
 from local.samples import site
 from local.stack import Stack
@@ -13,6 +15,8 @@ _REPOSITORY = re.compile(r"[a-z0-9]+(?:[._/-][a-z0-9]+)*")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _TEXT_LIMIT = 10_000
 _LONGEST = 30 * 24 * 3600
+# Those whose decisions the setting is part of, as infra/functions.tf gives it to them.
+_PAUSED = ("deploy_image", "refresh_services", "warm_mirror")
 
 
 class Wrong(ValueError):
@@ -57,6 +61,20 @@ class Switches:
             else:
                 self._stack.hub.faults.clear()
             self._limited = on
+
+    def pause(self, *, on: bool) -> None:
+        """Whether automatic deploys are paused: a setting, so that its readers start anew with it.
+
+        What is published meanwhile is delivered again.
+        """
+        with self._lock:
+            paused = [self._stack.functions[name] for name in _PAUSED]
+            for each in paused:
+                each.settings[PAUSED] = str(on).lower()
+            affected = [each for each in paused if each.target not in self._down]
+            for act in (Function.stop, Function.start, Function.wait):
+                for each in affected:
+                    act(each)
 
     def advance(self, seconds: float) -> str:
         if not 0 < seconds <= _LONGEST:

@@ -21,7 +21,19 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def add_to(group: click.Group) -> None:
-    for verb in (publish, services, outcomes, push, tags, delete_tag, limit, down, clock, logs):
+    for verb in (
+        publish,
+        services,
+        outcomes,
+        push,
+        tags,
+        delete_tag,
+        limit,
+        pause,
+        down,
+        clock,
+        logs,
+    ):
         group.add_command(verb)
 
 
@@ -166,6 +178,19 @@ def limit(folder: Path, state: str) -> None:
     """Let the local Docker Hub refuse pulls (429), or serve them again."""
     asking.post(folder, "/limit", {"on": state == "on"})
     click.echo("Docker Hub answers pulls by 429" if state == "on" else "Docker Hub serves pulls")
+
+
+@click.command
+@click.argument("state", type=click.Choice(["on", "off"]))
+@in_folder
+@click.pass_obj
+def pause(folder: Path, state: str) -> None:
+    """Stop all automatic deploys, or let them go on: what `transship pause` prints for a project.
+
+    The functions that decide start anew, which takes some seconds.
+    """
+    asking.post(folder, "/pause", {"on": state == "on"})
+    click.echo("automatic deploys are paused" if state == "on" else "automatic deploys go on")
 
 
 @click.command

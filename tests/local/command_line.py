@@ -63,13 +63,16 @@ def demo_once(folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 @contextmanager
-def started(folder: Path) -> Iterator[Terminal]:
-    """A stack that has said where it is; whatever the test did to it, it is gone afterwards."""
+def started(folder: Path, *words: str, **variables: str) -> Iterator[Terminal]:
+    """A stack that has said where it is; whatever the test did to it, it is gone afterwards.
+
+    *words* stand behind `python -m local`, *variables* are in its environment.
+    """
     with (folder.parent / f"{folder.name}.txt").open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "local", "--dir", str(folder)],
+            [sys.executable, "-m", "local", "--dir", str(folder), *words],
             cwd=CHECKOUT,
-            env=_ENV,
+            env={**_ENV, **variables},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

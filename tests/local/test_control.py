@@ -109,6 +109,19 @@ def test_an_outcome_waits_while_docker_hub_is_limited(terminal: Terminal) -> Non
     terminal.ok("publish", "--wait", message)
 
 
+def test_while_paused_a_moved_tag_is_not_followed(terminal: Terminal) -> None:
+    terminal.ok("push", "somebody/paused", "--text", "one")
+    terminal.ok("publish", "--wait", '{"image": "somebody/paused"}')
+    terminal.ok("pause", "on")
+    try:
+        terminal.ok("push", "somebody/paused", "--text", "two")
+        hint = '{"kind": "hint", "image": "docker.io/somebody/paused:latest"}'
+        told = json.loads(terminal.ok("publish", "--wait", "--topic", "transship-hints", hint))
+        assert [each["reason"] for each in told["data"]["decisions"]] == ["paused"]
+    finally:
+        terminal.ok("pause", "off")
+
+
 def test_the_clock_moves_as_far_as_it_is_told(terminal: Terminal) -> None:
     before, after = (terminal.ok("clock", "advance", step).strip() for step in ("1s", "2d"))
     assert after[:10] > before[:10]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from local import home
+from tests.fixtures.stage import eventually
 from tests.local.command_line import Terminal, await_gone, started
 
 pytestmark = pytest.mark.stack
@@ -49,3 +50,18 @@ def test_two_stacks_run_side_by_side(tmp_path: Path) -> None:
         deploy_hello(one)
         assert one.ok("services").startswith("hello\t")
         assert two.ok("services") == ""
+
+
+def test_who_starts_a_stack_chooses_the_policy_and_when_messages_are_given_up(
+    tmp_path: Path,
+) -> None:
+    policy = '{"images": ["docker.io/library/**"]}'
+    with started(tmp_path / "own", "up", "--attempts", "5", TRANSSHIP_POLICY=policy) as terminal:
+        assert home.look(terminal.folder).env["TRANSSHIP_POLICY"] == policy
+        refused = terminal.run("publish", "--wait", '{"image": "somebody/else"}')
+        assert "is not an allowed image" in refused.stderr
+
+        terminal.ok("down", "deploy_image")
+        terminal.ok("publish", '{"image": "hello"}')
+        eventually(lambda: "dead letter" in terminal.ok("logs", "bury"), "it is given up")
+    assert f"TRANSSHIP_POLICY={policy}" in (tmp_path / "own.txt").read_text()

@@ -39,8 +39,8 @@ def _show(tools: Tools, *, paused: bool) -> None:
         return
     if config.local.pubsub:
         click.echo(
-            "# Nothing has been changed: the functions of a local stack read their settings when it"
-            " starts.\n# Hold the services instead: transship hold SERVICE."
+            "# Nothing has been changed. On a local stack this does it:\n"
+            f"python -m local pause {'on' if paused else 'off'}"
         )
         return
     does = "pauses" if paused else "resumes"
