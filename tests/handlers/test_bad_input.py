@@ -83,11 +83,13 @@ MESSAGES = {
     "an unknown image": Bad(
         message={"image": "nobody/nothing"},
         # Docker Hub does not tell the two apart.
-        says=("docker.io/nobody/nothing", "private, or does not exist"),
+        says=("docker.io/nobody/nothing does not exist on Docker Hub, or is private", "401"),
         error="AccessDenied",
     ),
     "an unknown tag": Bad(
-        message={"image": f"{SITE}:v9"}, says=("static-site:v9",), error="ImageNotFound"
+        message={"image": f"{SITE}:v9"},
+        says=("static-site has no tag v9 on Docker Hub", f"`transship tags {SITE}`"),
+        error="ImageNotFound",
     ),
     "an unknown digest": Bad(
         message={"image": f"{SITE}@sha256:{'0' * 64}"}, says=("0000",), error="ImageNotFound"

@@ -353,7 +353,7 @@ def test_an_upstream_that_forbids_the_mirror_is_permanent() -> None:
 )
 def test_any_body_of_an_error_is_survived_and_shortened(body: bytes) -> None:
     with (
-        scripted(lambda _: Reply(status=404, body=body)) as registry,
+        scripted(lambda _: Reply(status=410, body=body)) as registry,
         pytest.raises(ImageNotFound) as caught,
     ):
         client_of(registry).get_manifest(STATIC_SITE, deadline=soon())
@@ -362,7 +362,7 @@ def test_any_body_of_an_error_is_survived_and_shortened(body: bytes) -> None:
 
 
 def test_a_body_of_an_error_that_is_cut_does_not_hide_the_error() -> None:
-    reply = Reply(status=404, body=b'{"errors": [', length=1000, cut_after=12)
+    reply = Reply(status=410, body=b'{"errors": [', length=1000, cut_after=12)
     with scripted(lambda _: reply) as registry, pytest.raises(ImageNotFound):
         client_of(registry).get_manifest(STATIC_SITE, deadline=soon())
 

@@ -177,7 +177,7 @@ def test_a_token_that_was_revoked_is_renewed_once() -> None:
 def test_a_registry_that_accepts_no_token_is_not_asked_for_ever() -> None:
     hub = TokenHub()
     hub.issue = lambda _: Reply(body=b'{"token": "useless"}')
-    with scripted(hub) as registry, pytest.raises(AccessDenied, match="private, or does not exist"):
+    with scripted(hub) as registry, pytest.raises(AccessDenied, match="or is private"):
         client_of(registry).head(STATIC_SITE, deadline=soon())
     assert len(asked_for_tokens(registry)) == 2
     assert len(registry.paths("HEAD")) == 3

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from http import HTTPStatus
 
+from transship.clients.absence import absent
 from transship.clients.answer import Answer
 from transship.clients.failures import failure
 from transship.clients.tokens import Tokens
@@ -66,6 +67,8 @@ class Exchange:
             raise RegistryUnavailable(
                 f"{reference}: {answer.host}, a redirect's goal, answers {answer.status}"
             )
+        if missing := absent(answer.status, answer.host, reference, path):
+            raise missing
         raise failure(
             answer.status,
             answer.headers,
