@@ -1,5 +1,5 @@
 variable "alert_channels" {
-  description = "Notification channels of the alerts, `projects/PROJECT/notificationChannels/ID`. Without one, incidents are seen in the console only."
+  description = "Notification channels of the alerts, `projects/PROJECT/notificationChannels/ID`. Without one, incidents are seen in Google's console only."
   type        = list(string)
   default     = []
   nullable    = false

@@ -62,7 +62,7 @@ def local(context: click.Context, folder: Path) -> None:
     "--page-behind",
     type=click.Choice(["iap", "iam"]),
     default="iap",
-    help="What stands before the page: Identity-Aware Proxy, or Cloud Run's check alone.",
+    help="What stands before transship's page: Identity-Aware Proxy, or Cloud Run's check alone.",
 )
 @click.option(
     "--attempts",

@@ -40,7 +40,7 @@ def services(env: Mapping[str, str]) -> list[tuple[run_v2.Service, bool]]:
 
 
 def mirrored(env: Mapping[str, str]) -> list[artifactregistry_v1.DockerImage]:
-    """What the console's image picker lists."""
+    """What the Cloud Run console's image picker lists."""
     client = _made(
         artifactregistry_v1.ArtifactRegistryClient, env["TRANSSHIP_LOCAL_ARTIFACT_REGISTRY"]
     )

@@ -1,4 +1,4 @@
-"""The main job, shown: a message names an image that only Docker Hub has, and a page is served.
+"""The main job, shown: a message names an image that only Docker Hub has, and its site is served.
 
 Each step says what it did and what came of it, or the demo ends with another status than 0.
 """
@@ -23,9 +23,9 @@ from local.watch import NoOutcome, Watch, caused_by
 
 _DEPLOYED = "dev.transship.deployed.v1"
 _OUTCOME_WITHIN = 60.0
-_PAGE_WITHIN = 10.0
-_PAGE_LIMIT = 64 * 1024
-_PAGE_LINES = 5
+_SITE_WITHIN = 10.0
+_SITE_LIMIT = 64 * 1024
+_SITE_LINES = 5
 _LOG_LINES = 6
 # Loopback would be over before anybody has seen it.
 _LINE = Fault(path="^/registry-v2/", method="GET", bytes_per_second=6_000_000)
@@ -84,17 +84,17 @@ class Demo:
         self._list_none()
         first, _ = self._deploy(site)
         self._show_outcome(first)
-        self._show_page(first, expect="")
+        self._show_site(first, expect="")
         self._list_some()
         self._repeat(site, first)
         self._follow(
             "The tag moves on Docker Hub; an audit entry of the mirror tells",
-            "The tag has moved, and so has the page.",
+            "The tag has moved, and so has the site.",
             self._pull_through_mirror,
         )
         self._follow(
             "The tag moves once more; the sweep finds it",
-            "The page has followed its tag again.",
+            "The site has followed its tag again.",
             self._tick,
         )
 
@@ -109,7 +109,9 @@ class Demo:
         found = clients.mirrored(self._env)
         if found:
             raise StepFailed(f"The mirror should be empty and lists {len(found)} images already.")
-        self._terminal.say("The mirror lists none of them: in the console, nothing to choose.")
+        self._terminal.say(
+            "The mirror lists none of them: nothing to choose in the Cloud Run console."
+        )
 
     def _deploy(self, site: Sample) -> tuple[Heard, int]:
         self._terminal.step("A message is published")
@@ -149,15 +151,15 @@ class Demo:
             }
         )
 
-    def _show_page(self, outcome: Heard, *, expect: str) -> None:
+    def _show_site(self, outcome: Heard, *, expect: str) -> None:
         url = outcome.data["url"]
-        self._terminal.step(f"The page at {url}")
-        page = _fetch(url, expect)
-        for line in page.splitlines()[:_PAGE_LINES]:
+        self._terminal.step(f"The site at {url}")
+        site = _fetch(url, expect)
+        for line in site.splitlines()[:_SITE_LINES]:
             self._terminal.say(line, "green")
 
     def _list_some(self) -> None:
-        self._terminal.step("What there is to choose now")
+        self._terminal.step("What the Cloud Run console has to choose now")
         found = [image for image in clients.mirrored(self._env) if world.IMAGE in image.uri]
         if not found:
             raise StepFailed(f"The mirror still lists nothing of {world.IMAGE}.")
@@ -192,7 +194,7 @@ class Demo:
         _check_deployed(outcome)
         fetched = f"{size(watch.bytes_fetched())}, what was new"
         self._terminal.done("fetched from Docker Hub", fetched)
-        self._show_page(outcome, expect=text)
+        self._show_site(outcome, expect=text)
 
     def _pull_through_mirror(self) -> str:
         """As any reader of the mirror may; Artifact Registry writes an audit entry about it."""
@@ -228,19 +230,19 @@ def _check_deployed(outcome: Heard) -> None:
 
 
 def _fetch(url: str, expect: str) -> str:
-    """The page once it says *expect*: traffic needs a moment to move."""
-    until = time.monotonic() + _PAGE_WITHIN
+    """The site once it says *expect*: traffic needs a moment to move."""
+    until = time.monotonic() + _SITE_WITHIN
     while True:
         try:
-            with urllib.request.urlopen(url, timeout=_PAGE_WITHIN) as answer:
-                page = answer.read(_PAGE_LIMIT).decode(errors="replace")
+            with urllib.request.urlopen(url, timeout=_SITE_WITHIN) as answer:
+                site = answer.read(_SITE_LIMIT).decode(errors="replace")
             problem = f"it does not say {expect!r}"
         except (OSError, urllib.error.URLError) as error:
-            page, problem = "", str(error)
-        if page and expect in page:
-            return str(page)
+            site, problem = "", str(error)
+        if site and expect in site:
+            return str(site)
         if time.monotonic() >= until:
-            raise StepFailed(f"The page at {url} is not as it should be: {problem}.")
+            raise StepFailed(f"The site at {url} is not as it should be: {problem}.")
         time.sleep(0.1)
 
 

@@ -15,7 +15,7 @@ def next_commands(folder: Path, page: str) -> dict[str, str]:
     if folder != home.DEFAULT:
         own += f" --dir {folder}"
     return {
-        page: "the page: deploy by form, see what follows its tag, and why another does not",
+        page: "transship's page: deploy by form, see what follows its tag, and what does not",
         f'{own} publish --wait \'{{"image": "hello"}}\'': (
             "deploy another image (one that cannot start is broken)"
         ),

@@ -55,7 +55,7 @@ def static_site(text: str) -> Sample:
 
 
 def site(repository: str, text: str, tag: str = "latest") -> Sample:
-    """A page that says *text*, on port 80."""
+    """A site that says *text*, on port 80."""
     return Sample(
         repository=repository, about="amd64 and arm64", image=_site(repository, text, []), tag=tag
     )

@@ -53,7 +53,7 @@ class Scheduler:
             self._jobs[job.name] = (job, period, _next(self._clock.now(), period))
 
     def run(self, name: str) -> None:
-        """Now, as "force run" in the console does."""
+        """Now, as "force run" in Google's console does."""
         with self._lock:
             job = self._jobs[name][0]
         self._publish(job.topic, job.data)

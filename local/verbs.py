@@ -138,7 +138,7 @@ def outcomes(folder: Path, *, follow: bool) -> None:
 
 @click.command
 @click.argument("image")
-@click.option("--text", required=True, help="What the page says.")
+@click.option("--text", required=True, help="What the site says.")
 @in_folder
 @click.pass_obj
 def push(folder: Path, image: str, text: str) -> None:

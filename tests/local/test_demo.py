@@ -25,13 +25,13 @@ def terminal(output: io.StringIO) -> Terminal:
 
 
 @pytest.mark.stack
-def test_the_demo_shows_a_page_that_was_on_docker_hub_only(tmp_path: Path) -> None:
+def test_the_demo_shows_a_site_that_was_on_docker_hub_only(tmp_path: Path) -> None:
     done = demo_once(tmp_path / "stack")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "<h1>Hello! This was on Docker Hub only.</h1>" in done.stdout
     assert "nothing changed (up_to_date)" in done.stdout
-    assert "<h1>The tag has moved, and so has the page.</h1>" in done.stdout
-    assert "<h1>The page has followed its tag again.</h1>" in done.stdout
+    assert "<h1>The tag has moved, and so has the site.</h1>" in done.stdout
+    assert "<h1>The site has followed its tag again.</h1>" in done.stdout
     assert "\x1b[" not in done.stdout
 
 

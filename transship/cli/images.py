@@ -33,7 +33,7 @@ _MOST = 20_000
 @click.option("--all", "everything", is_flag=True, help="Those without a tag as well.")
 @own_verb
 def images(tools: Tools, image: str | None, *, limit: int, everything: bool) -> None:
-    """What the mirror holds: what the console offers to choose from.
+    """What the mirror holds: what the Cloud Run console offers to choose from.
 
     With IMAGE, of that repository alone.
     """
