@@ -9,9 +9,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from local import processes
+from local.log_file import LogFile
+from local.logbook import tail
 
 _SOURCE = Path(__file__).resolve().parent.parent
 _STARTED = 60.0
+# A day of a busy stack; Cloud Logging here has read it by then.
+_LOG_LIMIT = 16 * 2**20
 # What a deployed function has: the code is the same there and here, the machine is not.
 _KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV", "PYTHONPATH", "SSL_CERT_FILE")
 
@@ -28,6 +32,7 @@ class Function:
         self._threads = threads
         self._port = _free_port()
         self._process: subprocess.Popen[bytes] | None = None
+        self._output: LogFile | None = None
 
     @property
     def url(self) -> str:
@@ -50,8 +55,9 @@ class Function:
                 "PYTHONUNBUFFERED": "1",
             },
             cwd=_SOURCE,
-            log=self.log,
         )
+        if self._process.stdout is not None:
+            self._output = LogFile(self.log, self._process.stdout, limit=_LOG_LIMIT)
 
     def wait(self) -> None:
         """Until it listens; by TCP, because a GET would be an event."""
@@ -65,19 +71,26 @@ class Function:
                 time.sleep(0.02)
             else:
                 return
-        tail = self.log.read_text(errors="replace")[-2000:]
-        raise RuntimeError(f"function {self.target} did not start: {tail}")
+        self.stop()
+        last = "".join(tail(self.log, 1)) or "it said nothing"
+        raise RuntimeError(f"function {self.target} did not start: {last} (more is in {self.log})")
 
     def stop(self) -> None:
         if self._process is not None:
             processes.stop(self._process)
-            self._process = None
+            self._said()
 
     def kill(self) -> None:
         """kill -9, in the middle of whatever it does."""
         if self._process is not None:
             processes.kill(self._process)
-            self._process = None
+            self._said()
+
+    def _said(self) -> None:
+        self._process = None
+        if self._output is not None:
+            self._output.finish()
+            self._output = None
 
 
 def _free_port() -> int:

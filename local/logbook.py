@@ -1,10 +1,13 @@
 """The functions' logs: JSON lines, read while they are written."""
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from local.log_file import older
 
 # Said by the line's place, or of use to Cloud Logging only.
 _UNSHOWN = {"message", "severity", "logging.googleapis.com/labels", "logging.googleapis.com/trace"}
@@ -17,18 +20,35 @@ class Logbook:
 
     def __init__(self, path: Path, *, from_start: bool = False) -> None:
         self._path = path
-        self._position = 0 if from_start or not path.exists() else path.stat().st_size
+        # The file may begin again (local/log_file.py): which one it was tells its number.
+        found = None if from_start or not path.exists() else path.stat()
+        self._file, self._position = (found.st_ino, found.st_size) if found else (0, 0)
 
     def new_lines(self) -> list[str]:
         """The complete ones."""
-        if not self._path.exists():
+        try:
+            with self._path.open("rb") as file:
+                number = os.fstat(file.fileno()).st_ino
+                before = self._rest_of_older() if number != self._file else b""
+                if number != self._file:
+                    self._file, self._position = number, 0
+                file.seek(self._position)
+                content = file.read()
+        except FileNotFoundError:
             return []
-        with self._path.open("rb") as file:
-            file.seek(self._position)
-            content = file.read()
         end = content.rfind(b"\n") + 1
         self._position += end
-        return content[:end].decode(errors="replace").splitlines()
+        return (before + content[:end]).decode(errors="replace").splitlines()
+
+    def _rest_of_older(self) -> bytes:
+        """What came into the file before it began again; of two such times in one, the last."""
+        try:
+            with older(self._path).open("rb") as file:
+                is_known = os.fstat(file.fileno()).st_ino == self._file
+                file.seek(self._position if is_known else 0)
+                return file.read()
+        except FileNotFoundError:
+            return b""
 
     def new_entries(self) -> list[dict[str, Any]]:
         return [entry for line in self.new_lines() if (entry := parsed(line))]

@@ -17,22 +17,22 @@ _SPAWNER = ThreadPoolExecutor(1, thread_name_prefix="spawn")
 _SETPRIV = shutil.which("setpriv")
 
 
-def start(
-    command: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Path
-) -> subprocess.Popen[bytes]:
-    """Start *command* in a process group of its own, so that Ctrl-C reaches only us."""
+def start(command: Sequence[str], *, env: Mapping[str, str], cwd: Path) -> subprocess.Popen[bytes]:
+    """Start *command* in a process group of its own, so that Ctrl-C reaches only us.
+
+    What it says is to be read from its ``stdout``.
+    """
 
     def spawn() -> subprocess.Popen[bytes]:
-        with log.open("ab") as output:
-            return subprocess.Popen(
-                [*_die_with_parent(), *command],
-                env=env,
-                cwd=cwd,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                process_group=0,
-            )
+        return subprocess.Popen(
+            [*_die_with_parent(), *command],
+            env=env,
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            process_group=0,
+        )
 
     return _SPAWNER.submit(spawn).result()
 

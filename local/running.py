@@ -5,12 +5,14 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from local import home, world
 from local.control import Control
 from local.front_door import Auth
+from local.log_file import LIMIT
 from local.outcomes import Outcomes
 from local.regional_hosts import RegionalHosts
 from local.registry.rest import RestFace
@@ -126,7 +128,7 @@ def gcloud(
 def _logging_to(path: Path) -> Iterator[None]:
     """What the stand-ins have to say, above all what they do not implement."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handler = logging.FileHandler(path)
+    handler = RotatingFileHandler(path, maxBytes=LIMIT, backupCount=1)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     root = logging.getLogger("local")
     root.addHandler(handler)

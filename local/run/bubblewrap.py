@@ -10,8 +10,9 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from local.log_file import LogFile
 from local.run.contained import Contained, killed_on_error, report
-from local.run.containers import Launch, Log
+from local.run.containers import Launch
 from local.run.errors import unsupported
 from local.run.network import Network
 
@@ -91,7 +92,7 @@ class Bubblewrap:
         os.close(info_write)
         os.close(block_read)
         assert process.stdout is not None  # noqa: S101 - for the type checker: it is a pipe
-        output = Log(launch.log, process.stdout)
+        output = LogFile(launch.log, process.stdout)
         # Closing block_write lets the container begin: its network is open then, or it is dead.
         with (
             os.fdopen(block_write, "wb"),

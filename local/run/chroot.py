@@ -13,8 +13,9 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from local.log_file import LogFile
 from local.run.contained import Contained, children, killed_on_error, report
-from local.run.containers import Launch, Log
+from local.run.containers import Launch
 from local.run.errors import unsupported
 from local.run.network import Network
 
@@ -78,7 +79,7 @@ class Chroot:
             _child(process),
             network=network,
             owns_network=True,
-            output=Log(launch.log, process.stdout),
+            output=LogFile(launch.log, process.stdout),
             deaf=False,
             forget=forget,
         )

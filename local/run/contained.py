@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from local.run.containers import Log
+from local.log_file import LogFile
 from local.run.network import Network
 
 
@@ -27,7 +27,7 @@ class Contained:
         *,
         network: Network,
         owns_network: bool,
-        output: Log,
+        output: LogFile,
         deaf: bool,
         forget: Callable[[], None],
     ) -> None:

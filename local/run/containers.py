@@ -5,16 +5,14 @@ what the service says. https://cloud.google.com/run/docs/container-contract
 """
 
 import socket
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import Any, Protocol
 
 from local.run.errors import unsupported
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_LOG_LIMIT = 4 * 2**20
 
 
 class Container(Protocol):
@@ -117,34 +115,3 @@ def _entry(rootfs: Path, database: str, name: str) -> list[str]:
             if fields[0] == name and len(fields) > 3:  # noqa: PLR2004 - name:password:id:more
                 return fields
     raise unsupported(f"user {name!r}, which the image's /etc/{database} does not name")
-
-
-class Log:
-    """A container's output, in a file that begins again, keeping one older, at a size."""
-
-    def __init__(self, path: Path, pipe: IO[bytes]) -> None:
-        self._path = path
-        self._pipe = pipe
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-        self._thread = threading.Thread(target=self._copy, name=f"log-{path.stem}", daemon=True)
-        self._thread.start()
-
-    def _copy(self) -> None:
-        with self._pipe:
-            more = True
-            while more:
-                more = self._fill()
-
-    def _fill(self) -> bool:
-        with self._path.open("ab", buffering=0) as file:
-            while file.tell() < _LOG_LIMIT:
-                chunk = self._pipe.read1(65536)  # type: ignore[attr-defined]  # a buffered pipe
-                if not chunk:
-                    return False
-                file.write(chunk)
-        self._path.replace(self._path.with_suffix(".log.1"))
-        return True
-
-    def finish(self) -> None:
-        self._thread.join(5)

@@ -10,7 +10,8 @@ import time
 import uuid
 from pathlib import Path
 
-from local.run.containers import Launch, Log
+from local.log_file import LogFile
+from local.run.containers import Launch
 from local.run.errors import unsupported
 
 log = logging.getLogger(__name__)
@@ -57,7 +58,7 @@ class Engine:
             start_new_session=True,
         )
         assert process.stdout is not None  # noqa: S101 - for the type checker: it is a pipe
-        container = Engined(self.name, name, process, guard, Log(launch.log, process.stdout))
+        container = Engined(self.name, name, process, guard, LogFile(launch.log, process.stdout))
         try:
             container.find_port(launch.port)
         except OSError:
@@ -95,7 +96,7 @@ class Engined:
         name: str,
         process: "subprocess.Popen[bytes]",
         guard: "subprocess.Popen[bytes]",
-        output: Log,
+        output: LogFile,
     ) -> None:
         self._engine = engine
         self._name = name

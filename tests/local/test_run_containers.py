@@ -19,7 +19,7 @@ from local.manifests import Image
 from local.run import Behaviour, CloudRun
 from local.run.bubblewrap import Bubblewrap
 from local.run.chroot import Chroot
-from local.run.containers import Log, Runtime, account
+from local.run.containers import Runtime, account
 from local.run.errors import RevisionFailed
 from local.run.runtimes import choose
 from tests.fixtures.misbehaving import HEALTH, POISON, falls_ill
@@ -281,19 +281,6 @@ def test_another_volume_is_refused(region: Region) -> None:
     ]
     with pytest.raises(exceptions.MethodNotImplemented, match="volume keys"):
         region.create(asked)
-
-
-def test_a_log_begins_again_before_it_is_large(tmp_path: Path) -> None:
-    reading, writing = os.pipe()
-    path = tmp_path / "revision.log"
-    log = Log(path, os.fdopen(reading, "rb"))
-    with os.fdopen(writing, "wb") as pipe:
-        for _ in range(10):
-            pipe.write(b"x" * 2**20)
-    log.finish()
-    sizes = [file.stat().st_size for file in sorted(tmp_path.iterdir())]
-    assert len(sizes) == 2
-    assert max(sizes) < 5 * 2**20
 
 
 def test_an_idle_container_is_stopped_unless_it_is_a_minimum_instance(
