@@ -1,6 +1,7 @@
 """Dead letters by the command line: each is settled once, and undoes nothing that came since."""
 
 import json
+import re
 
 import pytest
 from google.api_core import exceptions
@@ -52,6 +53,12 @@ def test_a_dead_letter_is_shown_replayed_and_settled(own_stage: Stage, command: 
     shown = command.document("dead-letters", "show", letter)
     assert json.loads(shown["text"])["service"] == web.service
     assert shown["deliveries"] == ATTEMPTS
+    facts = command.run("dead-letters", "show", letter).stdout
+    times = dict(line.split("\t") for line in facts.splitlines() if "\t" in line)
+    listed = command.run("dead-letters", "list").stdout
+    assert f"{letter}\t{times['given up']}\t" in listed
+    for time in (times["given up"], times["first published"]):
+        assert re.fullmatch(r"[-0-9]{10} [:0-9]{8} UTC", time)
     assert letter in retained(own_stage)
 
     command.run("dead-letters", "replay", letter)

@@ -9,6 +9,7 @@ import msgspec
 
 from transship.burials import DAYS, Burial, burials, leased
 from transship.cli.ending import Ended
+from transship.cli.output import when
 from transship.cli.tools import Tools, own_verb
 from transship.model.dead_letter import DeadLetter, Judged, Verdict, topic_again
 
@@ -61,10 +62,10 @@ def show(tools: Tools, letter: str) -> None:
     tools.output.facts(
         f"dead letter {found.id}",
         {
-            "given up": f"{burial.buried_at:%Y-%m-%d %H:%M:%S} UTC",
+            "given up": when(burial.buried_at),
             "by": found.subscription,
             "after": f"{found.deliveries} deliveries" if found.deliveries else "",
-            "first published": found.published_at.isoformat(),
+            "first published": when(found.published_at),
             "attributes": " ".join(f"{key}={text}" for key, text in found.attributes.items()),
             "message": _text(found),
             "verdict": f"{burial.verdict} by {burial.by or 'somebody'}" if burial.verdict else "",
@@ -208,7 +209,7 @@ def _row(burial: Burial) -> tuple[str, ...]:
     letter = burial.letter
     return (
         letter.id,
-        f"{burial.buried_at.astimezone():%m-%d %H:%M}",
+        when(burial.buried_at),
         letter.subscription.rpartition("/")[2],
         str(letter.deliveries or ""),
         _text(letter),

@@ -10,7 +10,7 @@ import msgspec
 from transship.cli import hearing, telling
 from transship.cli.deploy import followed, follows, publish_and_hear, told_published
 from transship.cli.ending import Ended, Status
-from transship.cli.output import size
+from transship.cli.output import size, when
 from transship.cli.tools import Tools, own_verb
 from transship.cli.tracked import familiar_name
 from transship.deadline import Deadline
@@ -143,7 +143,7 @@ def _row(held: "Held") -> tuple[str, ...]:
         str(held.image.digest),
         # Of an index, the bytes are its own, not the images'.
         "" if "index" in held.media_type or "list" in held.media_type else size(held.bytes),
-        f"{held.updated:%Y-%m-%d %H:%M}",
+        when(held.updated),
     )
 
 

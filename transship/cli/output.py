@@ -8,6 +8,7 @@ as markup.
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -122,6 +123,15 @@ def size(count: int) -> str:
     if count < _KILOBYTE:
         return f"{count} bytes"
     return f"{count / _MEGABYTE:.1f} MB" if count >= _MEGABYTE else f"{count / _KILOBYTE:.1f} kB"
+
+
+def when(time: datetime) -> str:
+    """A moment, as the page has it too, so that what one reader quotes another finds.
+
+    >>> when(datetime.fromisoformat("2026-11-24T20:22:48.958+09:00"))
+    '2026-11-24 11:22:48 UTC'
+    """
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def short_digests(text: str) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from transship.cli.ending import Ended
+from transship.cli.output import when
 from transship.model.follow import Follower
 from transship.model.reason import Reason, Underway
 from transship.standing import Standing, clear_of, familiar
@@ -93,7 +94,7 @@ def asked(standing: Standing, reason: str) -> dict[str, str]:
         return {}
     by = f"by {note.by}, " if note.by else ""
     since = "since" if reason == Reason.QUARANTINED else "asked for"
-    return {since: f"{by}{note.at:%Y-%m-%d %H:%M} UTC", "because": note.why}
+    return {since: f"{by}{when(note.at)}", "because": note.why}
 
 
 def document_of(standing: Standing) -> dict[str, Any]:

@@ -1,10 +1,10 @@
 """`transship status`: what runs, what the tag means, why not, and which revisions there are."""
 
-from datetime import UTC
 from typing import Any
 
 import click
 
+from transship.cli.output import when
 from transship.cli.standings import asked, document_of, facts_of, headline, is_good, named
 from transship.cli.tools import Tools, verb
 from transship.cli.tracked import followers, standings
@@ -69,7 +69,7 @@ def _tell_one(tools: Tools, standing: Standing) -> None:
         [
             (
                 one.name,
-                f"{one.created.astimezone(UTC):%Y-%m-%d %H:%M}",
+                when(one.created),
                 _shown(one.digest, whole=False),
                 f"{one.percent} %" if one.percent else "",
                 one.word,
