@@ -152,6 +152,10 @@ def _reasons(follower: Follower, look: Look | None, found: list[Reason]) -> tupl
     said = said or [Underway.DUE.value]
     if follower.trial is None:
         return tuple(said)
-    # Visitors do not have it, or are not to keep it yet: neither is up to date.
-    stage = Underway.ON_TRIAL if follower.trial.undecided else Underway.WATCHED
-    return (stage.value, *(each for each in said if each != Reason.UP_TO_DATE))
+    rest = tuple(each for each in said if each != Reason.UP_TO_DATE)
+    if follower.trial.undecided:
+        # Visitors do not have it yet, so that nothing is up to date.
+        return (Underway.ON_TRIAL.value, *rest)
+    # What is watched is what the tag meant when it was deployed.
+    is_current = Reason.UP_TO_DATE in said
+    return (Underway.WATCHED.value, *rest) if is_current else (*rest, Underway.WATCHED.value)

@@ -78,6 +78,13 @@ def test_what_is_watched_follows_and_says_so() -> None:
     assert found.follows
 
 
+def test_what_is_watched_while_its_tag_moves_on_does_not_follow_it() -> None:
+    found = stands(follower(trial=trial("watch"), held=True), seen(NEWER))
+
+    assert found.reasons == (Reason.HELD, Underway.WATCHED)
+    assert not found.follows
+
+
 def test_a_hold_is_said_beside_up_to_date() -> None:
     assert stands(follower(held=True), seen()).reasons == (Reason.UP_TO_DATE, Reason.HELD)
 
