@@ -24,6 +24,7 @@ def fleet(visit: Visit) -> flask.Response:
         named=named,
         fleet=part(lambda: overview.overview(visit.config, visit.parts, named=named)),
         recent=part(lambda: outcomes.recent(visit.parts, visit.config.project, limit=_RECENT)),
+        waiting=part(lambda: burial.waiting(visit.config, visit.parts)),
         path_of=path_of,
     )
 

@@ -53,6 +53,9 @@ def test_a_dead_letter_is_shown_replayed_and_settled(own_stage: Stage, command: 
     shown = command.document("dead-letters", "show", letter)
     assert json.loads(shown["text"])["service"] == web.service
     assert shown["deliveries"] == ATTEMPTS
+    assert "429" in shown["reason"], (
+        "Pub/Sub gave it another id, and its reason is found all the same"
+    )
     facts = command.run("dead-letters", "show", letter).stdout
     times = dict(line.split("\t") for line in facts.splitlines() if "\t" in line)
     listed = command.run("dead-letters", "list").stdout

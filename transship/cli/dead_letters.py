@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from transship.burials import DAYS, Burial, burials, leased
+from transship.burials import DAYS, Burial, burials, explained, leased
 from transship.cli.ending import Ended
 from transship.cli.output import when
 from transship.cli.tools import Tools, own_verb
@@ -40,10 +40,14 @@ def dead_letters() -> None:
 @own_verb
 def list_(tools: Tools, *, everything: bool, limit: int) -> None:
     """What was given up in the last thirty days and is not settled."""
-    found = [each for each in _burials(tools, limit) if everything or not each.verdict]
+    found = _explained(
+        tools, [each for each in _burials(tools, limit) if everything or not each.verdict]
+    )
+    columns = ("id", "given up", "from", "after", "message", "because", "verdict")
+    shown = len(columns) if everything else -1
     tools.output.rows(
-        ("id", "given up", "from", "after", "message", "verdict")[: 6 if everything else 5],
-        [_row(each)[: 6 if everything else 5] for each in found],
+        columns[:shown],
+        [_row(each)[:shown] for each in found],
         [_document(each) for each in found],
         empty=f"no message was given up in the last {DAYS} days",
     )
@@ -54,7 +58,7 @@ def list_(tools: Tools, *, everything: bool, limit: int) -> None:
 @own_verb
 def show(tools: Tools, letter: str) -> None:
     """All that is known of one dead letter."""
-    burial = _burial(tools, letter)
+    (burial,) = _explained(tools, [_burial(tools, letter)])
     if tools.output.json:
         tools.output.document(_document(burial))
         return
@@ -68,6 +72,7 @@ def show(tools: Tools, letter: str) -> None:
             "first published": when(found.published_at),
             "attributes": " ".join(f"{key}={text}" for key, text in found.attributes.items()),
             "message": _text(found),
+            "because": burial.reason or "no function has said; the logs of transship-* may",
             "verdict": f"{burial.verdict} by {burial.by or 'somebody'}" if burial.verdict else "",
         },
         good=bool(burial.verdict),
@@ -126,6 +131,11 @@ def discard(tools: Tools, ids: tuple[str, ...], *, yes: bool) -> None:
 def _burials(tools: Tools, limit: int = _LIMIT) -> list[Burial]:
     log = tools.clients.log_entries
     return burials(log, tools.config.project, limit=limit, deadline=tools.deadline())
+
+
+def _explained(tools: Tools, found: list[Burial]) -> list[Burial]:
+    log = tools.clients.log_entries
+    return explained(found, log, tools.config.project, deadline=tools.deadline())
 
 
 def _burial(tools: Tools, id_: str) -> Burial:
@@ -213,6 +223,7 @@ def _row(burial: Burial) -> tuple[str, ...]:
         letter.subscription.rpartition("/")[2],
         str(letter.deliveries or ""),
         _text(letter),
+        burial.reason,
         burial.verdict,
     )
 
@@ -230,4 +241,5 @@ def _document(burial: Burial) -> dict[str, Any]:
         "buried_at": burial.buried_at.isoformat(),
         "verdict": burial.verdict,
         "by": burial.by,
+        "reason": burial.reason,
     }

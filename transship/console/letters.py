@@ -4,7 +4,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from transship.burials import Burial, burials
+from transship.burials import Burial, burials, explained
 from transship.config import Config
 from transship.console.ports import Parts
 from transship.deadline import Deadline
@@ -41,8 +41,10 @@ def letters(config: Config, parts: Parts) -> list[Letter]:
     """The newest first, those that are settled among them."""
 
     def read() -> list[Letter]:
-        found = burials(parts.log, config.project, limit=_LIMIT, deadline=Deadline.after(_SECONDS))
-        return [Letter(burial=each) for each in reversed(found)]
+        deadline = Deadline.after(_SECONDS)
+        found = burials(parts.log, config.project, limit=_LIMIT, deadline=deadline)
+        told = explained(found, parts.log, config.project, deadline=deadline)
+        return [Letter(burial=each) for each in reversed(told)]
 
     found = parts.kept.get("letters", read, seconds=_KEPT)
     return [replace(each, judged=_judged(parts, each.burial.letter.id)) for each in found]
@@ -55,6 +57,11 @@ def _judged(parts: Parts, id_: str, verdict: str = "") -> str:
         parts.kept.drop(key)
     seconds = _REMEMBERED if verdict else 0.0
     return parts.kept.get(key, lambda: verdict, seconds=seconds)
+
+
+def waiting(config: Config, parts: Parts) -> int:
+    """How many nobody has replayed or discarded."""
+    return sum(not each.verdict for each in letters(config, parts))
 
 
 def forget(parts: Parts) -> None:
