@@ -29,6 +29,7 @@ class Doubts:
 
     head_fills: bool = False  # a HEAD stores what it asks about, and refreshes the tag
     index_fetches_children: bool = False  # a GET of an index stores all that it names
+    digest_revalidates: bool = False  # what is stored is asked for upstream, also by digest
     stale_tag_served: bool = False  # after the window, while the upstream fails
     one_library_package: bool = False  # busybox and library/busybox share one package
     deletion_refetches: bool = True  # a deleted tag is asked for again within its window
@@ -130,6 +131,8 @@ class Remote:
     def _by_digest(self, package: str, digest: str, *, passes_through: bool) -> Stored | Found:
         """Content by digest cannot age: the upstream is asked only for what is not stored."""
         if (stored := self.store.manifest(package, digest)) is not None:
+            if self._doubts.digest_revalidates:
+                self.upstream.head(self._upstream_name(package), digest)
             return stored
         if passes_through:
             return self.upstream.head(self._upstream_name(package), digest)

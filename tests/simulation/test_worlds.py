@@ -42,6 +42,7 @@ WORLDS = {
     "U5: an index brings its children": doubt("index_fetches_children"),
     "U6: an old tag is served": doubt("stale_tag_served"),
     "U7: one package for library/": doubt("one_library_package"),
+    "U8: a digest is asked for upstream again": doubt("digest_revalidates"),
     "U9: a deleted tag is not asked for again": doubt("deletion_refetches"),
 }
 
@@ -64,6 +65,28 @@ def test_a_moved_tag_is_followed_within_the_hour_in_which_the_mirrors_tag_may_be
 
     assert either.bus.dead == []
     assert either.revisions("web") == 3
+
+
+@pytest.mark.parametrize("revalidates", [False, True], ids=["as stored", "asked upstream again"])
+def test_a_deploy_while_the_upstream_is_down_is_made_at_once_or_when_it_is_back(
+    world: World, *, revalidates: bool
+) -> None:
+    """U8: the mirror has the image, and may ask the upstream before it gives it out."""
+    world.push("team/app", sample("one"))
+    world.follow("team/app", "first")
+    world.mirror.doubts.digest_revalidates = revalidates
+    world.hub.refuse_connections()
+    world.order(image="team/app", service="second", strategy="immediate")
+    world.live(timedelta(minutes=10))
+    before = [o.resolved_by for o in world.said("Deployed") if o.service == "second"]
+    assert before == ([] if revalidates else ["mirror"])
+
+    world.hub.accept_connections()
+    world.live(timedelta(minutes=20))
+
+    assert world.runs("second") == child("one")
+    assert world.revisions("second") == 1
+    assert world.bus.dead == []
 
 
 def test_what_is_kept_warm_is_pulled_once(either: World) -> None:
