@@ -19,7 +19,6 @@ from transship.model.naming import ServiceName
 from transship.model.note import Note
 from transship.model.policy import Policy
 from transship.model.reason import Reason, Underway
-from transship.model.reference import Reference
 from transship.model.rules import Rules
 from transship.model.service import Revision
 
@@ -126,16 +125,6 @@ def stand(
 def clear_of(reason: str) -> str:
     """How to change it, in the words of the documented reasons."""
     return next((each.help for each in (*Reason, *Underway) if each == reason), "")
-
-
-def familiar(reference: Reference | None) -> str:
-    """As Docker writes it: shorter by what everybody knows.
-
-    >>> from transship.model.reference import parse_reference
-    >>> familiar(parse_reference("docker.io/library/nginx:1.27"))
-    'nginx:1.27'
-    """
-    return str(reference or "").removeprefix("docker.io/").removeprefix("library/")
 
 
 def _reasons(follower: Follower, look: Look | None, found: list[Reason]) -> tuple[str, ...]:

@@ -12,7 +12,6 @@ from transship.cli.deploy import followed, follows, publish_and_hear, told_publi
 from transship.cli.ending import Ended, Status
 from transship.cli.output import size, when
 from transship.cli.tools import Tools, own_verb
-from transship.cli.tracked import familiar_name
 from transship.deadline import Deadline
 from transship.errors import AccessDenied
 from transship.model.reference import Reference, parse_reference
@@ -138,7 +137,7 @@ def _upstream(tools: Tools, image: str) -> Reference:
 
 def _row(held: "Held") -> tuple[str, ...]:
     return (
-        familiar_name(held.image),
+        held.image.familiar_name,
         " ".join(held.tags),
         str(held.image.digest),
         # Of an index, the bytes are its own, not the images'.

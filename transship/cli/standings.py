@@ -8,7 +8,7 @@ from transship.cli.ending import Ended
 from transship.cli.output import when
 from transship.model.follow import Follower
 from transship.model.reason import Reason, Underway
-from transship.standing import Standing, clear_of, familiar
+from transship.standing import Standing, clear_of
 
 # Where a verb of ours clears it; SERVICE and IMAGE are filled in.
 _COMMANDS = {
@@ -25,7 +25,8 @@ _COMMANDS = {
 def command_for(reason: str, standing: Standing) -> str:
     """Empty where no verb of ours does it."""
     command = next((text for each, text in _COMMANDS.items() if each == reason), "")
-    image = familiar(standing.follower.tracks) or "IMAGE"
+    tracks = standing.follower.tracks
+    image = tracks.familiar if tracks else "IMAGE"
     return command.replace("SERVICE", standing.follower.name.service).replace("IMAGE", image)
 
 
@@ -45,7 +46,8 @@ def named(found: list[Follower], service: str | None) -> list[Follower]:
 
 def headline(standing: Standing) -> str:
     name = standing.follower.name.service
-    tag = familiar(standing.follower.tracks) or "nothing any more"
+    tracks = standing.follower.tracks
+    tag = tracks.familiar if tracks else "nothing any more"
     reasons = standing.reasons
     told = {
         Underway.DUE: f"{name} does not run yet what {tag} means",

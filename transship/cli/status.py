@@ -10,7 +10,7 @@ from transship.cli.tools import Tools, verb
 from transship.cli.tracked import followers, standings
 from transship.lineage import Step, steps
 from transship.model.digest import Digest
-from transship.standing import Standing, familiar
+from transship.standing import Standing
 
 _HEX = 12
 
@@ -102,7 +102,9 @@ def _row(standing: Standing, *, whole: bool, placed: bool) -> tuple[str, ...]:
     return (
         follower.name.service,
         *place,
-        str(follower.tracks or "") if whole else familiar(follower.tracks),
+        str(follower.tracks or "")
+        if whole
+        else (follower.tracks.familiar if follower.tracks else ""),
         _shown(runs, whole=whole) or follower.visited,
         _shown(standing.upstream, whole=whole),
         ", ".join(standing.reasons),

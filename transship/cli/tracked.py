@@ -9,7 +9,6 @@ from transship.deadline import Deadline
 from transship.looking import look_at
 from transship.model.follow import Follower
 from transship.model.marks import TRACKED_LABEL
-from transship.model.reference import Reference
 from transship.standing import Standing, runs, stand
 from transship.throttle import Pauses, Throttle
 
@@ -52,7 +51,3 @@ def standings(tools: Tools, found: Iterable[Follower]) -> list[Standing]:
         )
         for each, has in zip(services, runs(services, tools.clients.services.revision), strict=True)
     ]
-
-
-def familiar_name(reference: Reference) -> str:
-    return reference.name.removeprefix("docker.io/").removeprefix("library/")

@@ -29,14 +29,10 @@ def absent(status: int, host: str, reference: Reference, path: str) -> Transship
     if path.startswith("manifests/"):
         return ImageNotFound(
             f"{name} has no tag {reference.tag} {there} {answered};"
-            f" `transship tags {_familiar(reference)}` lists those that it has"
+            f" `transship tags {reference.familiar_name}` lists those that it has"
         )
     return None
 
 
 def _place(reference: Reference) -> str:
     return "on Docker Hub" if reference.registry == DOCKER_HUB else f"at {reference.registry}"
-
-
-def _familiar(reference: Reference) -> str:
-    return reference.name.removeprefix(f"{DOCKER_HUB}/").removeprefix("library/")

@@ -9,7 +9,6 @@ from transship.model.naming import ServiceName
 from transship.model.note import read_note
 from transship.model.reference import Reference
 from transship.model.service import Service
-from transship.standing import familiar
 
 _KEPT = 3.0
 
@@ -49,14 +48,14 @@ def _of_ours(service: Service, image: Reference) -> Before:
         return Before(
             exists=True,
             sign=Sign(mood=Mood.BAD, text="another image"),
-            text=f"{name} runs {familiar(runs)}, and would run {familiar(image)} in its place."
+            text=f"{name} runs {runs.familiar}, and would run {image.familiar} in its place."
             f" Name another service to keep both. {stays}",
         )
     held = " It is held, and stays so after this deploy." if _is_held(service) else ""
     return Before(
         exists=True,
         sign=Sign(mood=Mood.HELD if held else Mood.UNKNOWN, text="exists"),
-        text=f"{name} is there, and runs {familiar(runs) or 'an image by its digest'}."
+        text=f"{name} is there, and runs {runs.familiar if runs else 'an image by its digest'}."
         f"{held} {stays}",
     )
 

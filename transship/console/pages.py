@@ -10,7 +10,6 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from transship.console.states import sign_of, sign_of_step
 from transship.model.digest import Digest
-from transship.standing import familiar
 
 _HERE = Path(__file__).parent
 _ASSETS = {"console.css": "text/css", "console.js": "text/javascript", "icon.svg": "image/svg+xml"}
@@ -99,7 +98,6 @@ def _environment() -> Environment:
         auto_reload=False,
     )
     made.filters |= {
-        "familiar": familiar,
         "fate": sign_of_step,
         "short": short,
         "size": size,

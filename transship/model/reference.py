@@ -83,6 +83,20 @@ class Reference(Struct, frozen=True, kw_only=True):
         """The digest alone, which cannot."""
         return replace(self, tag=None)
 
+    @property
+    def familiar(self) -> str:
+        """As Docker writes it: shorter by what everybody knows.
+
+        >>> parse_reference("docker.io/library/nginx:1.27").familiar
+        'nginx:1.27'
+        """
+        return _shortened(str(self))
+
+    @property
+    def familiar_name(self) -> str:
+        """The same without tag and digest."""
+        return _shortened(self.name)
+
     def __str__(self) -> str:
         tag = f":{self.tag}" if self.tag is not None else ""
         digest = f"@{self.digest}" if self.digest is not None else ""
@@ -224,3 +238,7 @@ def _check_tag(tag: str) -> None:
             f"the tag {tag!r} is wrong; right are letters, digits, _ . and -, not beginning with"
             " . or -"
         )
+
+
+def _shortened(text: str) -> str:
+    return text.removeprefix(f"{DOCKER_HUB}/").removeprefix("library/")
