@@ -98,13 +98,12 @@ def _revision(step: Step) -> dict[str, Any]:
 def _row(standing: Standing, *, whole: bool, placed: bool) -> tuple[str, ...]:
     follower = standing.follower
     place = (follower.name.project, follower.name.region) if placed else ()
-    runs = standing.runs.digest
+    runs, tracks = standing.runs.digest, follower.tracks
+    tag = "" if tracks is None else str(tracks) if whole else tracks.familiar
     return (
         follower.name.service,
         *place,
-        str(follower.tracks or "")
-        if whole
-        else (follower.tracks.familiar if follower.tracks else ""),
+        tag,
         _shown(runs, whole=whole) or follower.visited,
         _shown(standing.upstream, whole=whole),
         ", ".join(standing.reasons),
