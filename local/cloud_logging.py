@@ -20,6 +20,7 @@ from typing import Any
 from local.log_filter import Unsupported, parse_filter
 from local.logbook import Logbook, parsed
 from local.parameters import unknown_parameter
+from local.serving import end, serve
 
 log = logging.getLogger(__name__)
 
@@ -97,14 +98,13 @@ class CloudLogging:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, args=(0.1,), daemon=True).start()
+        serve(self._server, "cloud-logging-api")
         self._reader.start()
 
     def stop(self) -> None:
         self._ended.set()
         if self._server is not None:
-            self._server.shutdown()
-            self._server.server_close()
+            end(self._server)
             self._reader.join()
 
     def _read_on(self) -> None:

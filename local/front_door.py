@@ -12,7 +12,6 @@ import http.client
 import json
 import logging
 import secrets
-import threading
 import time
 from collections.abc import Callable
 from http import HTTPStatus
@@ -23,6 +22,8 @@ from urllib.parse import urlsplit
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+
+from local.serving import end, serve
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +49,7 @@ class FrontDoor:
         self.auth: Auth = auth
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._kid = secrets.token_hex(3)
-        self._servers: list[tuple[ThreadingHTTPServer, threading.Thread]] = []
+        self._servers: list[ThreadingHTTPServer] = []
         self._doors: dict[str, str] = {}
         self.keys_url = ""
 
@@ -56,10 +57,8 @@ class FrontDoor:
         self.keys_url = self._serve(self._answer_keys, "iap-keys")
 
     def stop(self) -> None:
-        for server, thread in self._servers:
-            server.shutdown()
-            thread.join()
-            server.server_close()
+        for server in self._servers:
+            end(server)
         self._servers.clear()
         self._doors.clear()
 
@@ -165,11 +164,8 @@ class FrontDoor:
 
         server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         server.daemon_threads = True
-        thread = threading.Thread(
-            target=server.serve_forever, kwargs={"poll_interval": 0.05}, name=name, daemon=True
-        )
-        thread.start()
-        self._servers.append((server, thread))
+        serve(server, name)
+        self._servers.append(server)
         return f"http://127.0.0.1:{server.server_address[1]}"
 
 

@@ -22,6 +22,7 @@ from local.parameters import unknown_parameter
 from local.pubsub.api import Api
 from local.pubsub.refusal import Refused, invalid, unimplemented
 from local.pubsub.wire import pb
+from local.serving import end, serve
 
 log = logging.getLogger(__name__)
 
@@ -92,21 +93,16 @@ _ROUTES: list[tuple[str, str, Any, Callable[..., Any]]] = [
 class RestFace:
     def __init__(self, api: Api) -> None:
         self._server = _Server(api)
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True
-        )
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self._server.server_port}/"
 
     def start(self) -> None:
-        self._thread.start()
+        serve(self._server, "pubsub-rest-face")
 
     def stop(self) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        end(self._server)
 
 
 class _Server(http.server.HTTPServer):

@@ -7,7 +7,6 @@ https://cloud.google.com/run/docs/reference/rest/v1/namespaces.services
 import json
 import logging
 import re
-import threading
 from email.message import Message
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -25,6 +24,7 @@ from local.run.fleet import Fleet
 from local.run.iam import principal
 from local.run.label_selectors import labels_match
 from local.run.names import Parent
+from local.serving import end, serve
 
 log = logging.getLogger(__name__)
 
@@ -84,14 +84,11 @@ class V1:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(
-            target=self._server.serve_forever, args=(0.05,), name="run-v1", daemon=True
-        ).start()
+        serve(self._server, "run-v1")
 
     def stop(self) -> None:
         if self._server is not None:
-            self._server.shutdown()
-            self._server.server_close()
+            end(self._server)
             self._server = None
 
     def _answer(self, verb: str, target: str, headers: Message) -> tuple[int, Any]:
