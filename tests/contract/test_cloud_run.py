@@ -17,6 +17,7 @@ from google.iam.v1 import policy_pb2
 
 from local.images import static_site
 from local.run import CloudRun
+from tests.fixtures.operations import finished
 from tests.local.run_region import (
     FAILED,
     LATEST,
@@ -24,7 +25,6 @@ from tests.local.run_region import (
     SUCCEEDED,
     Region,
     eventually,
-    finished,
     region_of,
     serving,
     status_of,

@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import grpc
 import pytest
@@ -13,6 +12,7 @@ from google.cloud import run_v2
 from local import images, world
 from local.run.behaviour import Fault
 from tests.fixtures.functions import SITE, Cloud
+from tests.fixtures.operations import finished
 from transship.clients.egress import Guard
 from transship.clients.fleet import HOST, CloudRunFleet, regions_of
 from transship.clients.region import list_region
@@ -70,15 +70,15 @@ class World:
             if marks
             else {},
         )
-        making: Any = self.services.create_service(
-            parent=f"projects/{PROJECT}/locations/{region}", service=service, service_id=name
+        made: run_v2.Service = finished(
+            self.services.create_service(
+                parent=f"projects/{PROJECT}/locations/{region}", service=service, service_id=name
+            )
         )
-        made: run_v2.Service = making.result(timeout=20)
         return made
 
     def change(self, service: run_v2.Service) -> None:
-        changing: Any = self.services.update_service(service=service)
-        changing.result(timeout=20)
+        finished(self.services.update_service(service=service))
 
     def lists(self) -> list[str]:
         return [call.method for call in self.run.calls("v1.ListServices", "ListServices")]

@@ -22,9 +22,10 @@ from local.registry.rest import RestFace
 from local.run import CloudRun, v1
 from tests.fixtures.cloud import SITE, Cloud, cloud
 from tests.fixtures.definition_client import Exchanges, client_of, of_error
+from tests.fixtures.operations import finished
 from tests.fixtures.published import Definition
 from tests.fixtures.stage import eventually
-from tests.local.run_region import finished, region_of
+from tests.local.run_region import region_of
 
 __all__ = ["cloud"]
 

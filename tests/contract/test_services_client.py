@@ -1,7 +1,6 @@
 """The clients of the Cloud Run Admin API, against an API that behaves as the live one does."""
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import grpc
 import pytest
@@ -26,6 +25,7 @@ from tests.fixtures.cloud_run import (
     of,
     wanted,
 )
+from tests.fixtures.operations import finished
 from transship.errors import (
     AccessDenied,
     PublicAccessRefused,
@@ -405,8 +405,7 @@ def test_what_the_api_refuses_is_refused_for_good(at: World) -> None:
 def test_a_service_that_is_gone_is_a_conflict(at: World) -> None:
     at.services.create(wanted())
     seen = at.read()
-    deleting: Any = at.google.delete_service(name=str(NAME))
-    deleting.result(timeout=10)
+    finished(at.google.delete_service(name=str(NAME)))
 
     with pytest.raises(ServiceConflict):
         at.services.replace(seen, wanted(TWO))

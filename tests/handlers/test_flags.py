@@ -7,6 +7,7 @@ import pytest
 
 from local import world
 from tests.fixtures.functions import SITE, Cloud, running
+from tests.fixtures.operations import finished
 
 POLICY = {
     **json.loads(world.POLICY),
@@ -62,7 +63,7 @@ def test_the_same_flags_again_make_no_revision(cloud: Cloud) -> None:
         service = cloud.service("web")
         service.client = "somebody"
         service.annotations["example.com/owner"] = "them"
-        cloud.services.update_service(service=service).result(timeout=10)  # type: ignore[no-untyped-call]
+        finished(cloud.services.update_service(service=service))
         deployer.push(MESSAGE)
         assert (last(cloud)["changed"], last(cloud)["reason"]) == (False, "up_to_date")
 

@@ -16,6 +16,7 @@ from local.registry.faults import abuse_limit, unavailable
 from local.run.behaviour import Fault
 from tests.fixtures.events import event
 from tests.fixtures.functions import SITE, Cloud, Function, running
+from tests.fixtures.operations import finished
 from tests.fixtures.topics import retained
 
 TAG = f"docker.io/{SITE}:latest"
@@ -87,8 +88,7 @@ def annotate(cloud: Cloud, name: str, **annotations: str) -> None:
     service.annotations.update(
         {f"transship.dev/{key}": value for key, value in annotations.items()}
     )
-    updating: Any = cloud.services.update_service(service=service)
-    updating.result(timeout=10)
+    finished(cloud.services.update_service(service=service))
 
 
 def test_a_moved_tag_asks_for_a_conditional_deploy(
@@ -301,8 +301,7 @@ def test_traffic_that_an_operator_pinned_is_a_hold(
             percent=100,
         )
     ]
-    updating: Any = cloud.services.update_service(service=service)
-    updating.result(timeout=10)
+    finished(cloud.services.update_service(service=service))
     cloud.hub.push(SITE, "latest", images.static_site("two"))
 
     assert refresher.hint() == 200

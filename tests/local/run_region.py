@@ -11,19 +11,18 @@ from typing import Any
 
 import grpc
 from google.api_core import exceptions
-from google.api_core.future.polling import DEFAULT_POLLING
 from google.cloud import run_v2
 from google.cloud.run_v2.services.revisions.transports import RevisionsGrpcTransport
 from google.cloud.run_v2.services.services.transports import ServicesGrpcTransport
 
 from local.run import CloudRun
+from tests.fixtures.operations import finished
 
 LATEST = run_v2.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST
 REVISION = run_v2.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION
 SUCCEEDED = run_v2.Condition.State.CONDITION_SUCCEEDED
 FAILED = run_v2.Condition.State.CONDITION_FAILED
 
-_OPERATION_LIMIT = 300
 _SETTLING_LIMIT = 60
 
 
@@ -81,11 +80,6 @@ class Region:
                 finished(self.services.delete_service(name=name))
             except exceptions.NotFound:
                 continue
-
-
-def finished(operation: Any) -> Any:
-    polling = DEFAULT_POLLING.with_delay(initial=0.02, maximum=2.0).with_timeout(_OPERATION_LIMIT)
-    return operation.result(polling=polling)
 
 
 def status_of(url: str) -> int:

@@ -14,12 +14,12 @@ from google.longrunning import operations_pb2
 from google.protobuf import duration_pb2
 
 from local.run import Behaviour, Call, CloudRun, Fault
+from tests.fixtures.operations import finished
 from tests.local.run_region import (
     LATEST,
     REVISION,
     Region,
     eventually,
-    finished,
     region_of,
     serving,
 )

@@ -23,7 +23,8 @@ from local.run.containers import Runtime, account
 from local.run.errors import RevisionFailed
 from local.run.runtimes import choose
 from tests.fixtures.misbehaving import HEALTH, POISON, falls_ill
-from tests.local.run_region import SUCCEEDED, Region, eventually, finished, region_of, status_of
+from tests.fixtures.operations import finished
+from tests.local.run_region import SUCCEEDED, Region, eventually, region_of, status_of
 from tests.local.run_shelf import Shelf
 
 _AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")

@@ -17,7 +17,8 @@ from google.cloud import run_v2
 from local.images import static_site
 from local.run import Behaviour, CloudRun
 from local.run.engine import Engine
-from tests.local.run_region import Region, eventually, finished, region_of, status_of
+from tests.fixtures.operations import finished
+from tests.local.run_region import Region, eventually, region_of, status_of
 from tests.local.run_shelf import Shelf
 
 _SCRIPT = """#!{python} -IS

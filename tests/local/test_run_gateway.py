@@ -15,12 +15,12 @@ from local.images import image, static_site
 from local.layers import File, busybox_layer, files_layer
 from local.manifests import Image
 from local.run import Behaviour, CloudRun
+from tests.fixtures.operations import finished
 from tests.local.run_region import (
     LATEST,
     REVISION,
     Region,
     eventually,
-    finished,
     region_of,
     serving,
 )

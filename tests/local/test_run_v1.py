@@ -16,7 +16,8 @@ import pytest
 from google.cloud import run_v2
 
 from local.run import CloudRun, Fault
-from tests.local.run_region import Region, finished, region_of
+from tests.fixtures.operations import finished
+from tests.local.run_region import Region, region_of
 
 ACCOUNT = "transship-refresh@sample-project.iam.gserviceaccount.com"
 

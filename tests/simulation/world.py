@@ -24,6 +24,7 @@ from local.registry import DockerHub, Mirror, Upstream
 from local.registry.artifact_registry import add_artifact_registry
 from local.registry.server import Seen
 from local.run import CloudRun
+from tests.fixtures.operations import finished
 from tests.simulation.bus import Bus, Message, StillClock
 from transship.config import Config
 from transship.deadline import Deadline
@@ -157,15 +158,13 @@ class World:
 
     def change(self, service: run_v2.Service) -> None:
         """By another hand."""
-        updating: Any = self.services.update_service(service=service)
-        updating.result(timeout=10)
+        finished(self.services.update_service(service=service))
 
     def make_by_hand(self, name: str, repository: str, digest: str) -> None:
         """As `gcloud run deploy` makes a service, with an image by *digest*."""
         container = run_v2.Container(image=f"{world.MIRROR}/{repository}@{digest}")
         service = run_v2.Service(template=run_v2.RevisionTemplate(containers=[container]))
-        making: Any = self.services.create_service(parent=PARENT, service=service, service_id=name)
-        making.result(timeout=10)
+        finished(self.services.create_service(parent=PARENT, service=service, service_id=name))
 
     def runs(self, name: str) -> str:
         return str(self.service(name).template.containers[0].image.partition("@")[2])

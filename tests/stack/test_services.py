@@ -9,7 +9,8 @@ from local import images, world
 from local.manifests import Image, Manifest
 from local.registry.faults import Fault as RegistryFault
 from local.run import host_platform
-from tests.fixtures.stage import PATIENCE, Stage
+from tests.fixtures.operations import finished
+from tests.fixtures.stage import Stage
 
 pytestmark = pytest.mark.stack
 
@@ -125,10 +126,11 @@ def test_a_service_of_others_is_left_alone_until_it_is_adopted(stage: Stage) -> 
         ports=[run_v2.ContainerPort(container_port=8088)],
     )
     theirs = run_v2.Service(template=run_v2.RevisionTemplate(containers=[container]))
-    making = stage.services.create_service(
-        parent=web.full_name.rpartition("/services/")[0], service=theirs, service_id=web.service
+    finished(
+        stage.services.create_service(
+            parent=web.full_name.rpartition("/services/")[0], service=theirs, service_id=web.service
+        )
     )
-    making.result(timeout=PATIENCE)  # type: ignore[no-untyped-call]  # api_core has no types
 
     refused = stage.settle(web.message())
     assert (refused["type"], refused["rule"]) == ("rejected", "adopt")
