@@ -27,15 +27,17 @@ def topic(cloud: Cloud) -> Iterator[None]:
 
 @pytest.fixture
 def on_trial(cloud: Cloud, topic: None) -> Iterator[str]:
-    """The event whose revision Cloud Run is still working on."""
+    """The event whose revision Cloud Run is still working on: its function lost sight of it."""
+    lost = Fault(method="GetService", code=grpc.StatusCode.INTERNAL, times=1000)
+    written = Fault(method="UpdateService", when="after", action=lambda: cloud.run.inject(lost))
     with running("deploy_image", cloud.settings()) as deployer:
         assert deployer.push({"image": SITE, "service": "web"}) == 200
-    # Enough for the pull on a busy machine; the rest of it is waited for in vain.
-    with running("deploy_image", cloud.settings(TRANSSHIP_DEADLINE_SECONDS="3")) as deployer:
         cloud.hub.push(SITE, "latest", images.static_site("two"))
         cloud.run.behaviour.operations_go.clear()
+        cloud.run.inject(written)
         try:
             assert deployer.push(CANDIDATE, message_id="42") == 503, "redelivered"
+            cloud.run.journal.clear_faults()
             yield "42"
         finally:
             cloud.run.behaviour.operations_go.set()
