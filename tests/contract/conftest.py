@@ -1,6 +1,7 @@
 """What the contracts run over."""
 
 from tests.fixtures.cloud_run import at
+from tests.fixtures.pubsub import pubsub_world
 from tests.fixtures.registries import (
     docker_registry,
     docker_registry_proxy,
@@ -20,4 +21,5 @@ __all__ = [
     "local_hub",
     "local_mirror",
     "local_mirror_of_docker_registry",
+    "pubsub_world",
 ]
