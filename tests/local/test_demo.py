@@ -37,8 +37,10 @@ def test_the_demo_shows_a_site_that_was_on_docker_hub_only(tmp_path: Path) -> No
 
 @pytest.mark.stack
 def test_a_step_that_fails_fails_the_demo_and_says_why(
-    tmp_path: Path, terminal: Terminal, output: io.StringIO
+    tmp_path: Path, terminal: Terminal, output: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("LOCAL_PUBSUB", "ours")  # it starts in milliseconds
+
     def without_latest() -> Iterator[Sample]:
         for sample in samples():
             yield replace(sample, tag="1.0")

@@ -22,7 +22,8 @@ _PATIENCE = 60.0
 
 
 @pytest.fixture
-def stack(tmp_path: Path) -> Iterator[Running]:
+def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
+    monkeypatch.setenv("LOCAL_PUBSUB", "ours")  # who has nothing of Google's
     with running(tmp_path / "stack", shelf=samples()) as stack:
         yield stack
 
