@@ -45,258 +45,172 @@ class RunFlags(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ),
         flag("--image", "an image as Docker writes it"),
     ]
-    service: (
-        Annotated[str, flag("SERVICE", "The service's name; the image's last component.")]
-        | UnsetType
-    ) = UNSET
-    project: Annotated[str, flag("--project", "The project's id.")] | UnsetType = UNSET
-    region: Annotated[str, flag("--region", "The service's region.")] | UnsetType = UNSET
+    service: Annotated[
+        str | UnsetType, flag("SERVICE", "The service's name; the image's last component.")
+    ] = UNSET
+    project: Annotated[str | UnsetType, flag("--project", "The project's id.")] = UNSET
+    region: Annotated[str | UnsetType, flag("--region", "The service's region.")] = UNSET
 
-    allow_unauthenticated: (
-        Annotated[
-            bool, flag("--[no-]allow-unauthenticated", "Whether everybody may invoke the service.")
-        ]
-        | UnsetType
-    ) = UNSET
-    args: (
-        Annotated[list[str], flag("--args", "What the container's entry point is given.")]
-        | UnsetType
-    ) = UNSET
-    binary_authorization: (
+    allow_unauthenticated: Annotated[
+        bool | UnsetType,
+        flag("--[no-]allow-unauthenticated", "Whether everybody may invoke the service."),
+    ] = UNSET
+    args: Annotated[
+        list[str] | UnsetType, flag("--args", "What the container's entry point is given.")
+    ] = UNSET
+    binary_authorization: Annotated[
         Annotated[
             str,
-            Meta(
-                pattern=r"^(default|projects/[a-z0-9.:-]+/platforms/cloudRun/[A-Za-z0-9_-]+)?\Z",
-                examples=["default"],
-            ),
-            flag("--binary-authorization", "`default`, or a policy; empty switches it off."),
+            Meta(pattern=r"^(default|projects/[a-z0-9.:-]+/platforms/cloudRun/[A-Za-z0-9_-]+)?\Z"),
         ]
-        | UnsetType
-    ) = UNSET
-    breakglass: (
-        Annotated[
-            str,
-            Meta(max_length=1000),
-            flag("--breakglass", "Why binary authorization is passed by; empty: it is not."),
-        ]
-        | UnsetType
-    ) = UNSET
-    cloudsql_instances: (
-        Annotated[
-            list[str],
-            flag("--set-cloudsql-instances", "All Cloud SQL instances; others are removed."),
-        ]
-        | UnsetType
-    ) = UNSET
-    command: (
-        Annotated[list[str], flag("--command", "The entry point, instead of the image's.")]
-        | UnsetType
-    ) = UNSET
-    concurrency: (
-        Annotated[
-            int,
-            Meta(ge=1, le=1000),
-            flag("--concurrency", "How many requests an instance takes at once."),
-        ]
-        | UnsetType
-    ) = UNSET
-    cpu: (
-        Annotated[str | int | float, flag("--cpu", "Processors of an instance: 1, 0.5, 500m.")]
-        | UnsetType
-    ) = UNSET
-    cpu_boost: (
-        Annotated[bool, flag("--[no-]cpu-boost", "More processor while an instance starts.")]
-        | UnsetType
-    ) = UNSET
-    cpu_throttling: (
-        Annotated[bool, flag("--[no-]cpu-throttling", "Processor only while there are requests.")]
-        | UnsetType
-    ) = UNSET
-    default_url: (
-        Annotated[bool, flag("--[no-]default-url", "Whether it has its run.app address.")]
-        | UnsetType
-    ) = UNSET
-    description: (
-        Annotated[
-            str, Meta(max_length=512), flag("--description", "What people read about the service.")
-        ]
-        | UnsetType
-    ) = UNSET
-    env_vars: (
-        Annotated[
-            dict[EnvName, str],
-            flag("--set-env-vars", "All environment variables; others are removed, not secrets."),
-        ]
-        | UnsetType
-    ) = UNSET
-    execution_environment: (
-        Annotated[Literal["gen1", "gen2"], flag("--execution-environment", "The sandbox.")]
-        | UnsetType
-    ) = UNSET
-    gpu: (
-        Annotated[int, Meta(ge=0, le=8), flag("--gpu", "GPUs of an instance; 0: none.")] | UnsetType
-    ) = UNSET
-    gpu_type: Annotated[str, flag("--gpu-type", "For example nvidia-l4.")] | UnsetType = UNSET
-    gpu_zonal_redundancy: (
-        Annotated[bool, flag("--[no-]gpu-zonal-redundancy", "GPUs kept in a second zone.")]
-        | UnsetType
-    ) = UNSET
-    ingress: (
-        Annotated[
-            Literal["all", "internal", "internal-and-cloud-load-balancing"],
-            flag("--ingress", "Where requests may come from."),
-        ]
-        | UnsetType
-    ) = UNSET
-    invoker_iam_check: (
-        Annotated[
-            bool, flag("--[no-]invoker-iam-check", "Without it everybody may invoke the service.")
-        ]
-        | UnsetType
-    ) = UNSET
-    labels: (
-        Annotated[dict[LabelKey, Label], flag("--labels", "Labels to add or change.")] | UnsetType
-    ) = UNSET
-    liveness_probe: (
-        Annotated[
-            ContainerProbe, flag("--liveness-probe", "Failing it restarts an instance; {}: none.")
-        ]
-        | UnsetType
-    ) = UNSET
-    max: (
-        Annotated[
-            int,
-            Meta(ge=1, le=1000),
-            flag("--max", "The most instances, of all revisions together."),
-        ]
-        | UnsetType
-    ) = UNSET
-    max_instances: (
-        Annotated[
-            int, Meta(ge=1, le=1000), flag("--max-instances", "The most instances of a revision.")
-        ]
-        | UnsetType
-    ) = UNSET
-    memory: Annotated[str, flag("--memory", "Memory of an instance: 512Mi, 1Gi.")] | UnsetType = (
+        | UnsetType,
+        Meta(examples=["default"]),
+        flag("--binary-authorization", "`default`, or a policy; empty switches it off."),
+    ] = UNSET
+    breakglass: Annotated[
+        Annotated[str, Meta(max_length=1000)] | UnsetType,
+        flag("--breakglass", "Why binary authorization is passed by; empty: it is not."),
+    ] = UNSET
+    cloudsql_instances: Annotated[
+        list[str] | UnsetType,
+        flag("--set-cloudsql-instances", "All Cloud SQL instances; others are removed."),
+    ] = UNSET
+    command: Annotated[
+        list[str] | UnsetType, flag("--command", "The entry point, instead of the image's.")
+    ] = UNSET
+    concurrency: Annotated[
+        Annotated[int, Meta(ge=1, le=1000)] | UnsetType,
+        flag("--concurrency", "How many requests an instance takes at once."),
+    ] = UNSET
+    cpu: Annotated[
+        str | int | float | UnsetType, flag("--cpu", "Processors of an instance: 1, 0.5, 500m.")
+    ] = UNSET
+    cpu_boost: Annotated[
+        bool | UnsetType, flag("--[no-]cpu-boost", "More processor while an instance starts.")
+    ] = UNSET
+    cpu_throttling: Annotated[
+        bool | UnsetType, flag("--[no-]cpu-throttling", "Processor only while there are requests.")
+    ] = UNSET
+    default_url: Annotated[
+        bool | UnsetType, flag("--[no-]default-url", "Whether it has its run.app address.")
+    ] = UNSET
+    description: Annotated[
+        Annotated[str, Meta(max_length=512)] | UnsetType,
+        flag("--description", "What people read about the service."),
+    ] = UNSET
+    env_vars: Annotated[
+        dict[EnvName, str] | UnsetType,
+        flag("--set-env-vars", "All environment variables; others are removed, not secrets."),
+    ] = UNSET
+    execution_environment: Annotated[
+        Literal["gen1", "gen2"] | UnsetType, flag("--execution-environment", "The sandbox.")
+    ] = UNSET
+    gpu: Annotated[
+        Annotated[int, Meta(ge=0, le=8)] | UnsetType, flag("--gpu", "GPUs of an instance; 0: none.")
+    ] = UNSET
+    gpu_type: Annotated[str | UnsetType, flag("--gpu-type", "For example nvidia-l4.")] = UNSET
+    gpu_zonal_redundancy: Annotated[
+        bool | UnsetType, flag("--[no-]gpu-zonal-redundancy", "GPUs kept in a second zone.")
+    ] = UNSET
+    ingress: Annotated[
+        Literal["all", "internal", "internal-and-cloud-load-balancing"] | UnsetType,
+        flag("--ingress", "Where requests may come from."),
+    ] = UNSET
+    invoker_iam_check: Annotated[
+        bool | UnsetType,
+        flag("--[no-]invoker-iam-check", "Without it everybody may invoke the service."),
+    ] = UNSET
+    labels: Annotated[
+        dict[LabelKey, Label] | UnsetType, flag("--labels", "Labels to add or change.")
+    ] = UNSET
+    liveness_probe: Annotated[
+        ContainerProbe | UnsetType,
+        flag("--liveness-probe", "Failing it restarts an instance; {}: none."),
+    ] = UNSET
+    max: Annotated[
+        Annotated[int, Meta(ge=1, le=1000)] | UnsetType,
+        flag("--max", "The most instances, of all revisions together."),
+    ] = UNSET
+    max_instances: Annotated[
+        Annotated[int, Meta(ge=1, le=1000)] | UnsetType,
+        flag("--max-instances", "The most instances of a revision."),
+    ] = UNSET
+    memory: Annotated[str | UnsetType, flag("--memory", "Memory of an instance: 512Mi, 1Gi.")] = (
         UNSET
     )
-    min: (
-        Annotated[
-            int,
-            Meta(ge=0, le=1000),
-            flag("--min", "Instances kept while nobody asks, of all revisions together."),
-        ]
-        | UnsetType
-    ) = UNSET
-    min_instances: (
-        Annotated[
-            int,
-            Meta(ge=0, le=1000),
-            flag("--min-instances", "Instances of a revision that are kept while nobody asks."),
-        ]
-        | UnsetType
-    ) = UNSET
-    network: (
-        Annotated[str, flag("--network", "The VPC network to send to; empty: none.")] | UnsetType
-    ) = UNSET
-    network_tags: (
-        Annotated[list[Tag], flag("--network-tags", "The tags that firewall rules see.")]
-        | UnsetType
-    ) = UNSET
-    port: (
-        Annotated[
-            int,
-            Meta(ge=1, le=65535),
-            flag("--port", "Where the container listens; the image's one exposed port."),
-        ]
-        | UnsetType
-    ) = UNSET
-    readiness_probe: (
-        Annotated[
-            ContainerProbe,
-            flag("--readiness-probe", "Failing it takes requests from an instance; {}: none."),
-        ]
-        | UnsetType
-    ) = UNSET
-    remove_env_vars: (
-        Annotated[list[EnvName], flag("--remove-env-vars", "Environment variables to remove.")]
-        | UnsetType
-    ) = UNSET
-    remove_secrets: (
-        Annotated[
-            list[SecretKey], flag("--remove-secrets", "Variables and files of secrets to remove.")
-        ]
-        | UnsetType
-    ) = UNSET
-    scaling: (
-        Annotated[
-            Literal["auto"] | Annotated[int, Meta(ge=0, le=1000)],
-            flag("--scaling", "`auto`, or how many instances there are."),
-        ]
-        | UnsetType
-    ) = UNSET
-    secrets: (
-        Annotated[
-            dict[SecretKey, SecretVersion],
-            flag("--set-secrets", "All secrets, by variable or /DIRECTORY/FILE; others go."),
-        ]
-        | UnsetType
-    ) = UNSET
-    service_account: (
-        Annotated[str, flag("--service-account", "The account that the service runs as.")]
-        | UnsetType
-    ) = UNSET
-    session_affinity: (
-        Annotated[bool, flag("--[no-]session-affinity", "A client returns to its instance.")]
-        | UnsetType
-    ) = UNSET
-    startup_probe: (
-        Annotated[
-            ContainerProbe,
-            flag("--startup-probe", "Passing it makes an instance ready; {}: the port is open."),
-        ]
-        | UnsetType
-    ) = UNSET
-    subnet: Annotated[str, flag("--subnet", "The subnet to have addresses in.")] | UnsetType = UNSET
-    timeout: (
-        Annotated[str | int, flag("--timeout", "How long a request may take: 300, 5m.")] | UnsetType
-    ) = UNSET
-    update_env_vars: (
-        Annotated[
-            dict[EnvName, str],
-            flag("--update-env-vars", "Environment variables to add or change."),
-        ]
-        | UnsetType
-    ) = UNSET
-    update_secrets: (
-        Annotated[
-            dict[SecretKey, SecretVersion],
-            flag("--update-secrets", "Secrets to add or change, by variable or file."),
-        ]
-        | UnsetType
-    ) = UNSET
-    use_http2: (
-        Annotated[bool, flag("--[no-]use-http2", "HTTP/2 to the container, without TLS.")]
-        | UnsetType
-    ) = UNSET
-    volumes: (
-        Annotated[
-            dict[VolumeName, Volume],
-            flag("--clear-volumes --add-volume", "All volumes, by name; others are removed."),
-        ]
-        | UnsetType
-    ) = UNSET
-    vpc_connector: (
-        Annotated[str, flag("--vpc-connector", "The connector to a network; empty: none.")]
-        | UnsetType
-    ) = UNSET
-    vpc_egress: (
-        Annotated[
-            Literal["all-traffic", "private-ranges-only"],
-            flag("--vpc-egress", "What goes through the network."),
-        ]
-        | UnsetType
-    ) = UNSET
+    min: Annotated[
+        Annotated[int, Meta(ge=0, le=1000)] | UnsetType,
+        flag("--min", "Instances kept while nobody asks, of all revisions together."),
+    ] = UNSET
+    min_instances: Annotated[
+        Annotated[int, Meta(ge=0, le=1000)] | UnsetType,
+        flag("--min-instances", "Instances of a revision that are kept while nobody asks."),
+    ] = UNSET
+    network: Annotated[
+        str | UnsetType, flag("--network", "The VPC network to send to; empty: none.")
+    ] = UNSET
+    network_tags: Annotated[
+        list[Tag] | UnsetType, flag("--network-tags", "The tags that firewall rules see.")
+    ] = UNSET
+    port: Annotated[
+        Annotated[int, Meta(ge=1, le=65535)] | UnsetType,
+        flag("--port", "Where the container listens; the image's one exposed port."),
+    ] = UNSET
+    readiness_probe: Annotated[
+        ContainerProbe | UnsetType,
+        flag("--readiness-probe", "Failing it takes requests from an instance; {}: none."),
+    ] = UNSET
+    remove_env_vars: Annotated[
+        list[EnvName] | UnsetType, flag("--remove-env-vars", "Environment variables to remove.")
+    ] = UNSET
+    remove_secrets: Annotated[
+        list[SecretKey] | UnsetType,
+        flag("--remove-secrets", "Variables and files of secrets to remove."),
+    ] = UNSET
+    scaling: Annotated[
+        Literal["auto"] | Annotated[int, Meta(ge=0, le=1000)] | UnsetType,
+        flag("--scaling", "`auto`, or how many instances there are."),
+    ] = UNSET
+    secrets: Annotated[
+        dict[SecretKey, SecretVersion] | UnsetType,
+        flag("--set-secrets", "All secrets, by variable or /DIRECTORY/FILE; others go."),
+    ] = UNSET
+    service_account: Annotated[
+        str | UnsetType, flag("--service-account", "The account that the service runs as.")
+    ] = UNSET
+    session_affinity: Annotated[
+        bool | UnsetType, flag("--[no-]session-affinity", "A client returns to its instance.")
+    ] = UNSET
+    startup_probe: Annotated[
+        ContainerProbe | UnsetType,
+        flag("--startup-probe", "Passing it makes an instance ready; {}: the port is open."),
+    ] = UNSET
+    subnet: Annotated[str | UnsetType, flag("--subnet", "The subnet to have addresses in.")] = UNSET
+    timeout: Annotated[
+        str | int | UnsetType, flag("--timeout", "How long a request may take: 300, 5m.")
+    ] = UNSET
+    update_env_vars: Annotated[
+        dict[EnvName, str] | UnsetType,
+        flag("--update-env-vars", "Environment variables to add or change."),
+    ] = UNSET
+    update_secrets: Annotated[
+        dict[SecretKey, SecretVersion] | UnsetType,
+        flag("--update-secrets", "Secrets to add or change, by variable or file."),
+    ] = UNSET
+    use_http2: Annotated[
+        bool | UnsetType, flag("--[no-]use-http2", "HTTP/2 to the container, without TLS.")
+    ] = UNSET
+    volumes: Annotated[
+        dict[VolumeName, Volume] | UnsetType,
+        flag("--clear-volumes --add-volume", "All volumes, by name; others are removed."),
+    ] = UNSET
+    vpc_connector: Annotated[
+        str | UnsetType, flag("--vpc-connector", "The connector to a network; empty: none.")
+    ] = UNSET
+    vpc_egress: Annotated[
+        Literal["all-traffic", "private-ranges-only"] | UnsetType,
+        flag("--vpc-egress", "What goes through the network."),
+    ] = UNSET
 
 
 def _gcloud() -> dict[str, str]:
