@@ -15,7 +15,7 @@ import grpc
 from local.run import runtimes
 from local.run.behaviour import Behaviour, Call, Fault, Journal
 from local.run.containers import Runtime
-from local.run.fleet import Fleet, Record
+from local.run.fleet import Fleet
 from local.run.gateway import Addresses, Gateway, Names
 from local.run.iam import Policies
 from local.run.images import Images
@@ -23,6 +23,7 @@ from local.run.instances import Instances
 from local.run.operations import Operations
 from local.run.proxy import Proxy
 from local.run.reconcile import Reconciler
+from local.run.record import Record
 from local.run.revisions import Revisions
 from local.run.services import Services
 from local.run.surface import Surface

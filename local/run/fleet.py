@@ -4,11 +4,10 @@ What follows from an accepted change is the reconciler's. Fields marked "Output 
 google/cloud/run_v2/types/service.py are ignored on input.
 """
 
-import base64
 import threading
 import uuid
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import grpc
@@ -19,8 +18,8 @@ from local.run.behaviour import Behaviour
 from local.run.errors import ApiError, invalid, not_found
 from local.run.messages import LATEST, RECONCILING, Service, copied, now
 from local.run.normalise import normalise
+from local.run.record import Change, Record
 from local.run.revision import Revision, cut
-from local.run.traffic import Route
 
 _ASKED = frozenset({
     "description", "labels", "annotations", "client", "client_version", "ingress", "launch_stage",
@@ -29,43 +28,6 @@ _ASKED = frozenset({
     "build_config",
 })  # fmt: skip
 _OUTPUT_ONLY = frozenset(Service.DESCRIPTOR.fields_by_name) - _ASKED
-
-
-@dataclass(kw_only=True, slots=True, eq=False)
-class Record:
-    """A service, and what the platform remembers about it."""
-
-    parent: names.Parent
-    service_id: str
-    message: Any
-    revisions: dict[str, Revision] = field(default_factory=dict)
-    routes: tuple[Route, ...] = ()
-    # The generation that made the routes.
-    routed: int = 0
-    writes: int = 0
-    cut: int = 0
-    deleting: bool = False
-    # One reconciliation at a time.
-    working: threading.Lock = field(default_factory=threading.Lock)
-
-    def stamp(self) -> None:
-        """Every write makes another etag, those of the platform included."""
-        self.writes += 1
-        mark = f"{self.message.uid}/{self.writes}".encode()
-        self.message.etag = f'"{base64.b64encode(mark).decode()}"'
-
-    @property
-    def latest_created(self) -> Revision:
-        return self.revisions[names.short(self.message.latest_created_revision)]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Change:
-    """An accepted change: *record* is to reach *generation*, and *revision* was cut for it."""
-
-    record: Record
-    generation: int
-    revision: Revision | None
 
 
 class Fleet:

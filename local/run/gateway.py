@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Collection, Mapping
 from typing import Protocol
 
-from local.run.fleet import Record
+from local.run.record import Record
 
 log = logging.getLogger(__name__)
 

@@ -18,9 +18,10 @@ from google.cloud import run_v2
 
 from local.run.behaviour import Behaviour
 from local.run.errors import RevisionFailed
-from local.run.fleet import Fleet, Record
+from local.run.fleet import Fleet
 from local.run.iam import Policies, principal
 from local.run.instances import Instances
+from local.run.record import Record
 from local.run.revision import Revision
 from local.run.traffic import Share
 

@@ -23,12 +23,13 @@ from local.run.errors import (
     not_ready_yet,
     not_started,
 )
-from local.run.fleet import Change, Fleet, Record
+from local.run.fleet import Fleet
 from local.run.gateway import Addresses
 from local.run.images import Images
 from local.run.instances import Instances
 from local.run.messages import copied, now
 from local.run.normalise import ingress_container
+from local.run.record import Change, Record
 from local.run.revision import Revision, show_log
 
 log = logging.getLogger(__name__)
@@ -92,7 +93,7 @@ class Reconciler:
             with self._fleet.lock:
                 if record.revisions.get(revision.name) is not revision:
                     raise not_found(revision.message.name)
-                self._remove(record, revision)
+                record.remove(revision)
                 self._judge(record, None)
                 record.stamp()
                 revision.message.delete_time.CopyFrom(now())
@@ -154,8 +155,8 @@ class Reconciler:
             self._addresses.open(record)
             if not message.reconciling:
                 self._judge(record, failure)
-            for name in self._past_cap(record):
-                self._remove(record, record.revisions[name])
+            for spare in record.spare(self._behaviour.max_revisions):
+                record.remove(spare)
             if message != before:
                 record.stamp()
         self._later(lambda: self._route(record, routes, change.generation))
@@ -236,27 +237,3 @@ class Reconciler:
         with self._fleet.lock:
             needed = {route.revision for route in record.routes}
             return needed | {record.latest_created.name} if record.message.reconciling else needed
-
-    def _past_cap(self, record: Record) -> list[str]:
-        """The oldest revisions beyond the limit that serve nothing."""
-        routed = {route.revision for route in record.routes}
-        routed |= {target.revision for target in record.message.traffic}
-        excess = len(record.revisions) - self._behaviour.max_revisions
-        spare = [
-            name
-            for name, revision in record.revisions.items()
-            if name not in routed
-            and revision.message.name
-            not in (record.message.latest_created_revision, record.message.latest_ready_revision)
-        ]
-        return spare[: max(excess, 0)]
-
-    def _remove(self, record: Record, revision: Revision) -> None:
-        del record.revisions[revision.name]
-        message = record.message
-        newest_first = sorted(record.revisions.values(), key=lambda other: -other.number)
-        ready = [other.message.name for other in newest_first if other.ready]
-        if message.latest_created_revision == revision.message.name:
-            message.latest_created_revision = newest_first[0].message.name
-        if message.latest_ready_revision == revision.message.name:
-            message.latest_ready_revision = ready[0] if ready else ""

@@ -4,10 +4,11 @@ from typing import Any
 
 from local.run import names, paging
 from local.run.errors import not_found
-from local.run.fleet import Fleet, Record
+from local.run.fleet import Fleet
 from local.run.messages import ListRevisionsResponse, copied
 from local.run.operations import Operations
 from local.run.reconcile import Reconciler
+from local.run.record import Record
 from local.run.revision import Revision, check_deletable
 
 _END_OF_TIME = 2**63

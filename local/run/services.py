@@ -4,10 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 from local.run import names, paging
-from local.run.fleet import Change, Fleet
+from local.run.fleet import Fleet
 from local.run.messages import ListServicesResponse, copied
 from local.run.operations import Operations
 from local.run.reconcile import Reconciler
+from local.run.record import Change
 
 
 class Services:
