@@ -3,9 +3,20 @@
 import pytest
 
 from tests.fixtures.functions import cloud, deployer, impatient
+from tests.fixtures.refresher import follower, refresher, refresher_topics
 from tests.handlers.console_page import logging, opened, page
 
-__all__ = ["cloud", "deployer", "impatient", "logging", "opened", "page"]
+__all__ = [
+    "cloud",
+    "deployer",
+    "follower",
+    "impatient",
+    "logging",
+    "opened",
+    "page",
+    "refresher",
+    "refresher_topics",
+]
 
 
 @pytest.fixture(autouse=True)

@@ -46,18 +46,13 @@ MESSAGE: dict[str, Any] = {
 }
 
 
-def last(cloud: Cloud) -> dict[str, Any]:
-    data: dict[str, Any] = cloud.outcomes()[-1]["data"]
-    return data
-
-
 def test_the_same_flags_again_make_no_revision(cloud: Cloud) -> None:
     with running("deploy_image", cloud.settings(TRANSSHIP_POLICY=json.dumps(POLICY))) as deployer:
         deployer.push(MESSAGE)
-        assert last(cloud)["reason"] == "new_service"
+        assert cloud.last()["reason"] == "new_service"
 
         deployer.push(MESSAGE)
-        assert (last(cloud)["changed"], last(cloud)["reason"]) == (False, "up_to_date")
+        assert (cloud.last()["changed"], cloud.last()["reason"]) == (False, "up_to_date")
 
         # Somebody else wrote since, so that what was asked for last no longer says how it is.
         service = cloud.service("web")
@@ -65,7 +60,7 @@ def test_the_same_flags_again_make_no_revision(cloud: Cloud) -> None:
         service.annotations["example.com/owner"] = "them"
         finished(cloud.services.update_service(service=service))
         deployer.push(MESSAGE)
-        assert (last(cloud)["changed"], last(cloud)["reason"]) == (False, "up_to_date")
+        assert (cloud.last()["changed"], cloud.last()["reason"]) == (False, "up_to_date")
 
     assert len(cloud.revision_names("web")) == 1
 
@@ -86,5 +81,5 @@ def test_what_policy_does_not_list_is_rejected_and_nothing_is_written(
     with running("deploy_image", cloud.settings(TRANSSHIP_POLICY=json.dumps(policy))) as deployer:
         assert deployer.push({"image": SITE, "service": "web", **message}) == 200
 
-    assert rule in json.dumps(last(cloud))
+    assert rule in json.dumps(cloud.last())
     assert cloud.writes() == []
