@@ -12,7 +12,6 @@ from transship.model.normal_form import settings_in
 from transship.model.settings import Settings
 
 SECRETS = {"PASSWORD": "password:1", "/etc/keys/token": "token:latest", "/etc/keys/old": "token:3"}
-
 VOLUMES = {
     "cache": {"type": "in-memory", "mount_path": "/cache", "size_limit": "1024Mi"},
     "files": {
@@ -24,7 +23,6 @@ VOLUMES = {
     },
     "share": {"type": "nfs", "mount_path": "/share", "location": "10.0.0.2:/share"},
 }
-
 GPU = {"cpu": "4", "memory": "16Gi", "cpu_throttling": False, "concurrency": 8}
 
 

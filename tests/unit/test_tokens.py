@@ -1,9 +1,6 @@
-"""Who the client says it is: Bearer tokens, logins, and Google's access tokens."""
+"""Bearer tokens: fetched where the registry says, used again, renewed, and shown to nobody else."""
 
-import base64
-import json
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
@@ -17,7 +14,6 @@ from tests.unit.scripted_registry import (
     MIRROR,
     STATIC_SITE,
     Asked,
-    Contents,
     Reply,
     ScriptedRegistry,
     client_of,
@@ -25,46 +21,12 @@ from tests.unit.scripted_registry import (
     scripted,
     soon,
 )
+from tests.unit.token_hub import ALICE, TokenHub, asked_for_tokens
 from transship.clients.egress import Guard
 from transship.clients.tokens import Login, Tokens
 from transship.clients.transport import Transport
 from transship.errors import AccessDenied, RateLimited, Refused, RegistryUnavailable
 from transship.model.reference import parse_reference
-
-ALICE = Login(user="alice", password="s3cret", realm_host=AUTH)
-IN_MIRROR = parse_reference(f"{MIRROR}/sample-project/docker/dockersamples/static-site:latest")
-
-
-class TokenHub:
-    """A registry that wants Bearer tokens, and its token service, under their production names."""
-
-    def __init__(self, **answer: Any) -> None:
-        self.contents = Contents()
-        self.contents.add_image([b"layer"], "latest")
-        self.answer = answer
-        self.accepted: set[str] = set()
-        self.challenge = f'Bearer realm="https://{AUTH}/token",service="registry.docker.io"'
-        self.issue: Callable[[Asked], Reply] = self._issue
-        self._issued = 0
-
-    def __call__(self, asked: Asked) -> Reply:
-        if asked.path == "/token":
-            return self.issue(asked)
-        if asked.headers.get("authorization") not in self.accepted:
-            return error(
-                401, "UNAUTHORIZED", "authentication required", WWW_Authenticate=self.challenge
-            )
-        return self.contents(asked)
-
-    def _issue(self, asked: Asked) -> Reply:
-        self._issued += 1
-        token = f"token-{self._issued}"
-        self.accepted.add(f"Bearer {token}")
-        return Reply(body=json.dumps({"token": token, **self.answer}).encode())
-
-
-def asked_for_tokens(registry: ScriptedRegistry) -> list[Asked]:
-    return [asked for asked in registry.asked if asked.path == "/token"]
 
 
 def test_a_token_is_fetched_from_the_realm_and_used_again() -> None:
@@ -99,26 +61,6 @@ def test_access_token_is_another_name_for_token() -> None:
     hub.issue = lambda _: Reply(body=b'{"token": null, "access_token": "other"}')
     with scripted(hub) as registry:
         client_of(registry).head(STATIC_SITE, deadline=soon())
-
-
-def test_a_login_goes_to_its_realm_and_nowhere_else() -> None:
-    with scripted(TokenHub()) as registry:
-        client = client_of(registry, logins={"docker.io": ALICE})
-        client.get_manifest(STATIC_SITE, deadline=soon())
-    expected = "Basic " + base64.b64encode(b"alice:s3cret").decode()
-    assert [asked.headers["authorization"] for asked in asked_for_tokens(registry)] == [expected]
-    others = [asked for asked in registry.asked if asked.host == HUB]
-    assert all(not asked.headers.get("authorization", "").startswith("Basic") for asked in others)
-
-
-def test_a_realm_that_a_login_is_not_bound_to_does_not_get_it() -> None:
-    hub = TokenHub()
-    hub.challenge = f'Bearer realm="https://{MIRROR}/token"'
-    with scripted(hub) as registry:
-        client = client_of(registry, logins={"docker.io": ALICE})
-        with pytest.raises(Refused, match="not bound"):
-            client.head(STATIC_SITE, deadline=soon())
-    assert asked_for_tokens(registry) == []
 
 
 @pytest.mark.parametrize(
@@ -218,14 +160,6 @@ def test_an_endless_answer_is_not_read_to_its_end() -> None:
         client_of(registry).head(STATIC_SITE, deadline=soon())
 
 
-def test_a_login_that_is_refused_is_a_denial() -> None:
-    hub = TokenHub()
-    hub.issue = lambda _: error(401, "UNAUTHORIZED", "incorrect username or password")
-    with scripted(hub) as registry, pytest.raises(AccessDenied) as caught:
-        client_of(registry, logins={"docker.io": ALICE}).head(STATIC_SITE, deadline=soon())
-    assert "s3cret" not in str(caught.value) + repr(ALICE)
-
-
 def test_a_token_service_may_limit_too() -> None:
     hub = TokenHub()
     hub.issue = lambda _: error(429, "TOOMANYREQUESTS", "slow down", Retry_After="900")
@@ -310,45 +244,6 @@ def test_tokens_are_kept_apart_by_repository() -> None:
     assert len(asked_for_tokens(registry)) == 2
 
 
-def test_artifact_registry_gets_googles_token_without_being_asked() -> None:
-    hub = TokenHub()
-    hub.accepted.add("Bearer ya29.one")
-    with scripted(hub) as registry:
-        client_of(registry, google_token=lambda: "ya29.one").head(IN_MIRROR, deadline=soon())
-    assert [asked.path for asked in registry.asked] == registry.paths("HEAD")
-    assert len(registry.asked) == 1
-
-
-def test_docker_hub_never_gets_googles_token() -> None:
-    with scripted(TokenHub()) as registry:
-        client_of(registry, google_token=lambda: "ya29.one").head(STATIC_SITE, deadline=soon())
-    assert all("ya29" not in asked.headers.get("authorization", "") for asked in registry.asked)
-
-
-def test_an_access_token_that_is_refused_is_asked_for_once_more() -> None:
-    hub = TokenHub()
-    hub.challenge = ""
-    hub.accepted.add("Bearer ya29.new")
-    answers = iter(["ya29.old", "ya29.new"])
-    with scripted(hub) as registry:
-        client_of(registry, google_token=lambda: next(answers)).head(IN_MIRROR, deadline=soon())
-    assert len(registry.asked) == 2
-
-
-@pytest.mark.parametrize(
-    ("answers", "requests"), [(["ya29.old"] * 9, 1), ([f"ya29.{n}" for n in range(9)], 2)]
-)
-def test_access_tokens_that_are_refused_are_a_denial(answers: list[str], requests: int) -> None:
-    """The same token again is not tried again."""
-    hub = TokenHub()
-    hub.challenge = ""
-    left = iter(answers)
-    with scripted(hub) as registry, pytest.raises(AccessDenied) as caught:
-        client_of(registry, google_token=lambda: next(left)).head(IN_MIRROR, deadline=soon())
-    assert len(registry.asked) == requests
-    assert "ya29" not in str(caught.value)
-
-
 def test_two_registries_with_one_token_service_do_not_share_tokens() -> None:
     hub = TokenHub()
     logins = {
@@ -365,28 +260,3 @@ def test_two_registries_with_one_token_service_do_not_share_tokens() -> None:
         }
         ticking.transport.close()
     assert len(tokens) == 2
-
-
-def test_a_registry_that_asks_for_basic_gets_the_login_that_is_its_own() -> None:
-    hub = TokenHub()
-    hub.challenge = 'Basic realm="registry"'
-    login = Login(user="alice", password="s3cret", realm_host="docker.io")
-    hub.accepted.add(login.basic)
-    with scripted(hub) as registry:
-        client_of(registry, logins={"docker.io": login}).head(STATIC_SITE, deadline=soon())
-
-
-def test_a_registry_that_asks_for_basic_does_not_get_a_login_for_another_realm() -> None:
-    hub = TokenHub()
-    hub.challenge = 'Basic realm="registry"'
-    with scripted(hub) as registry, pytest.raises(Refused, match="not bound"):
-        client_of(registry, logins={"docker.io": ALICE}).head(STATIC_SITE, deadline=soon())
-
-
-def test_a_basic_login_that_is_refused_is_a_denial() -> None:
-    hub = TokenHub()
-    hub.challenge = 'Basic realm="registry"'
-    login = Login(user="alice", password="wrong", realm_host="docker.io")
-    with scripted(hub) as registry, pytest.raises(AccessDenied, match="alice"):
-        client_of(registry, logins={"docker.io": login}).head(STATIC_SITE, deadline=soon())
-    assert len(registry.asked) == 2

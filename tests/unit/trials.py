@@ -11,7 +11,6 @@ from transship.model.gate import Health
 from transship.model.service import Service
 
 CANDIDATE = {"strategy": "candidate"}
-
 UNWATCHED = {**CANDIDATE, "probe": {"watch": 0}}
 
 
