@@ -1,30 +1,25 @@
-"""The stand-in for a remote repository: what it stores, when it asks, how it fails."""
+"""The stand-in for a remote repository: what it stores, and when it asks."""
 
-import ssl
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import trustme
 
 from local import images
 from local.images import AMD64, ARM64
 from local.registry import GHCR, BlobRedirect, DockerHub, Upstream
 from local.registry.faults import Fault, pull_limit, unavailable
-from local.registry.wire import Response
 from tests.fixtures.cloud import SITE, Cloud, cloud
 
 __all__ = ["cloud"]
 
-HOUR = 3600
 ONE = images.static_site("one")
 TWO = images.static_site("two")
 CHILD = ONE.child(AMD64)
 BLOB = next(CHILD.blobs())
 
 
-# What is stored, and when the upstream is asked
+HOUR = 3600
 
 
 def test_the_first_read_goes_upstream_and_the_next_does_not(cloud: Cloud) -> None:
@@ -101,9 +96,6 @@ def test_tags_are_those_that_were_asked_for(cloud: Cloud) -> None:
 def test_nothing_can_be_pushed(cloud: Cloud) -> None:
     assert cloud.wire.ask("PUT", f"/v2/sample-project/docker/{SITE}/manifests/x").status == 405
     assert cloud.wire.ask("POST", f"/v2/sample-project/docker/{SITE}/blobs/uploads/").status == 405
-
-
-# What the documentation leaves open, both ways
 
 
 @pytest.mark.parametrize("fills", [False, True])
@@ -196,91 +188,6 @@ def test_a_deleted_version_is_fetched_again(cloud: Cloud) -> None:
     asked = len(cloud.asked("/manifests/"))
     assert cloud.wire.manifest(SITE, "latest").digest == ONE.digest
     assert len(cloud.asked("/manifests/")) > asked
-
-
-# When the upstream fails
-
-
-def test_a_name_that_is_not_upstream_is_not_found(cloud: Cloud) -> None:
-    for name, tag in ((SITE, "no-such-tag"), ("nobody/nothing", "latest")):
-        answer = cloud.wire.manifest(name, tag)
-        assert answer.status == 404
-        assert answer.error()["message"] == (
-            "Received invalid response from external repository; "
-            f"url=https://registry-1.docker.io/v2/{name}/manifests/{tag}."
-        )
-
-
-def test_the_upstreams_limit_is_an_exhausted_resource(cloud: Cloud) -> None:
-    cloud.hub.quota.exhaust(cloud.hub.source_of("mirror"))
-    answer = cloud.wire.manifest(SITE, "latest")
-    assert answer.status == 429
-    assert answer.error()["message"] == "Resource has been exhausted (e.g. check quota)."
-    assert not [name for name in answer.headers if "ratelimit" in name.lower()]
-
-
-def test_an_upstream_that_fails_is_a_bad_gateway(cloud: Cloud) -> None:
-    cloud.hub.faults.add(unavailable(503, path="/manifests/"))
-    answer = cloud.wire.manifest(SITE, "latest")
-    assert answer.status == 502
-    assert "Received invalid http status code 503" in answer.error()["message"]
-
-
-@pytest.mark.parametrize("to", ["https://elsewhere.example.com/x", "/v2/round/and/round"])
-def test_a_redirect_that_leads_nowhere_is_a_bad_gateway(cloud: Cloud, to: str) -> None:
-    redirect = Response(status=307, headers={"Location": to})
-    cloud.hub.faults.add(Fault(path="/v2/", response=redirect))
-    answer = cloud.wire.manifest(SITE, "latest")
-    assert answer.status == 502
-    assert answer.error()["message"].startswith("Received invalid redirect URL")
-    assert answer.error()["message"].endswith(to)
-
-
-def test_wrong_upstream_credentials_are_a_bad_gateway(cloud: Cloud) -> None:
-    cloud.mirror.remote("docker").upstream.credentials = ("mirror", "revoked")
-    answer = cloud.wire.manifest(SITE, "latest")
-    assert answer.status == 502
-    assert "Received invalid http status code 401" in answer.error()["message"]
-
-
-@pytest.mark.parametrize("damage", [Fault(cut_after=100), Fault(corrupt=True)])
-def test_a_blob_that_arrives_damaged_is_not_stored(cloud: Cloud, damage: Fault) -> None:
-    cloud.hub.faults.add(replace(damage, path="/blobs/", times=1))
-    answer = cloud.wire.blob(SITE, BLOB.digest)
-    assert answer.status == 502
-    assert cloud.wire.blob(SITE, BLOB.digest).digest == BLOB.digest
-
-
-@pytest.mark.parametrize("damage", [Fault(cut_after=100), Fault(corrupt=True)])
-def test_a_manifest_that_arrives_damaged_is_not_stored(cloud: Cloud, damage: Fault) -> None:
-    cloud.hub.faults.add(replace(damage, path="/manifests/", times=1))
-    assert cloud.wire.manifest(SITE, ONE.digest).status == 502
-    assert cloud.mirror.remote("docker").store.manifests(SITE) == []
-    assert cloud.wire.manifest(SITE, ONE.digest).digest == ONE.digest
-
-
-def test_the_mirror_can_fail_by_itself(cloud: Cloud) -> None:
-    cloud.mirror.faults.add(unavailable(500, times=1))
-    assert cloud.wire.manifest(SITE, "latest").status == 500
-    assert cloud.hub.requests == []
-
-
-def test_the_upstream_is_asked_over_tls(cloud: Cloud, tmp_path: Path) -> None:
-    authority = trustme.CA()
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(server)
-    client = ssl.create_default_context()
-    authority.configure_trust(client)
-    with DockerHub(tmp_path / "tls", cloud.clock, names=GHCR, tls=server) as secured:
-        secured.push(SITE, "latest", TWO)
-        cloud.mirror.add_remote("tls", Upstream("ghcr.io", secured.hosts, tls=client))
-        path = f"/v2/sample-project/tls/{SITE}"
-        blob = next(TWO.blobs())
-        assert cloud.wire.ask("GET", f"{path}/manifests/latest").digest == TWO.digest
-        assert cloud.wire.ask("GET", f"{path}/blobs/{blob.digest}").digest == blob.digest
-
-
-# Several repositories
 
 
 def test_another_registry_is_mirrored_beside_docker_hub(cloud: Cloud, tmp_path: Path) -> None:

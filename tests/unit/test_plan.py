@@ -1,6 +1,5 @@
 """Facts in, a list of changes out."""
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,9 +11,7 @@ from tests.unit.nouns import (
     IMAGE,
     INDEX,
     NAME,
-    NOON,
     OTHER,
-    PINNED,
     PROOF,
     RUNTIME,
     a_deploy,
@@ -26,7 +23,6 @@ from tests.unit.nouns import (
     wanted,
     with_settings,
 )
-from transship.errors import Refused
 from transship.model.plan import (
     Annotate,
     Change,
@@ -41,8 +37,6 @@ from transship.model.reason import Reason
 from transship.model.request import Deploy
 from transship.model.service import Container, Service
 from transship.model.settings import Settings, pairs
-from transship.model.standing import is_applied, refuse_foreign, standing
-from transship.model.traffic import Share
 from transship.model.wanted import recorded
 
 ASKED = Settings(concurrency=7)
@@ -52,9 +46,6 @@ def plan(
     deploy: Deploy, current: Service | None, *, public: bool | None = None, **of: Any
 ) -> list[Change]:
     return plan_deploy(deploy, wanted(deploy, current, found(**of)), current, public=public)
-
-
-# Which changes
 
 
 def test_where_nothing_is_a_service_is_made() -> None:
@@ -172,9 +163,6 @@ def test_access_is_changed_only_where_it_is_named_and_differs(
     assert changes == expected
 
 
-# What a new service has
-
-
 @pytest.mark.parametrize(
     ("exposed", "named", "port"),
     [((80,), None, 80), ((), None, 8080), ((80, 443), None, 8080), ((80,), 8081, 8081)],
@@ -198,9 +186,6 @@ def test_a_new_service_has_defaults_where_nothing_is_named() -> None:
 
 def test_an_existing_service_has_no_defaults_set() -> None:
     assert wanted(a_deploy(), a_service()).settings == Settings()
-
-
-# Merging
 
 
 @pytest.mark.parametrize(
@@ -234,9 +219,6 @@ def test_merging_into_nothing_is_a_beginning() -> None:
     assert wanted(a_deploy(update_env_vars={"A": "1"})).settings.env_vars == (("A", "1"),)
 
 
-# The asked-for hash
-
-
 def test_what_was_asked_for_last_differs_in_nothing() -> None:
     """Cloud Run made something else of it than we know."""
     current = with_settings(a_service(a_record(asked_for=ASKED.fingerprint())), concurrency=8)
@@ -257,77 +239,6 @@ def test_what_somebody_else_wrote_since_is_looked_at() -> None:
 def test_what_is_asked_for_is_counted_without_a_new_services_defaults() -> None:
     assert wanted(a_deploy(concurrency=7)).record.asked_for == ASKED.fingerprint()
     assert wanted(a_deploy(concurrency=7), a_service()).record.asked_for == ASKED.fingerprint()
-
-
-# Whether at all
-
-
-def test_older_never_overwrites_newer() -> None:
-    current = a_service(a_record(requested_at=NOON))
-
-    assert standing(a_deploy(at=NOON - timedelta(seconds=1)), current) is Reason.SUPERSEDED
-    assert standing(a_deploy(at=NOON + timedelta(seconds=1)), current) is None
-
-
-def test_at_one_instant_the_event_ids_decide_and_always_the_same_way() -> None:
-    current = a_service(a_record(requested_at=NOON, cause="5"))
-
-    assert standing(a_deploy(event_id="4"), current) is Reason.SUPERSEDED
-    assert standing(a_deploy(event_id="6"), current) is None
-
-
-def test_traffic_that_an_operator_set_is_held() -> None:
-    split = (Share(percent=50), Share(percent=50, revision="web-1"))
-    for traffic in (PINNED, split):
-        assert standing(a_deploy(), a_service(asked_traffic=traffic)) is Reason.OPERATOR_HOLD
-
-
-def test_tags_are_no_hold() -> None:
-    tagged = (Share(percent=100), Share(percent=0, revision="web-1", tag="mine"))
-
-    assert standing(a_deploy(), a_service(asked_traffic=tagged)) is None
-
-
-def test_nothing_stands_in_the_way_of_a_new_service() -> None:
-    assert standing(a_deploy(), None) is None
-
-
-def test_an_event_knows_its_own_traces() -> None:
-    assert is_applied(a_deploy(event_id="1"), a_service())
-    assert not is_applied(a_deploy(event_id="2"), a_service())
-    assert not is_applied(a_deploy(), None)
-
-
-def test_a_service_of_others_is_refused_without_adoption() -> None:
-    theirs = a_service(annotations={}, template_annotations={})
-
-    with pytest.raises(Refused, match=r'"adopt": true.*\(rule: adopt\)'):
-        refuse_foreign(a_deploy(), theirs)
-    refuse_foreign(a_deploy(adopt=True), theirs)
-    refuse_foreign(a_deploy(), a_service())
-    refuse_foreign(a_deploy(), None)
-
-
-def test_another_image_takes_a_services_place_only_where_it_is_named() -> None:
-    other = "somebody/static-site:v1"
-    unnamed = replace(a_deploy(image=other), is_named=False)
-
-    with pytest.raises(Refused, match=r"runs docker.io/dockersamples/static-site.*rule: service"):
-        refuse_foreign(unnamed, a_service())
-    refuse_foreign(a_deploy(image=other), a_service())
-    refuse_foreign(replace(a_deploy(image=f"{IMAGE.name}:v2"), is_named=False), a_service())
-    refuse_foreign(unnamed, None)
-
-
-@pytest.mark.parametrize("fields", [{"is_function": True}, {"labels": {"transship-part": "bury"}}])
-def test_a_function_and_a_part_of_transship_are_refused_also_for_adoption(
-    fields: dict[str, Any],
-) -> None:
-    with pytest.raises(Refused):
-        refuse_foreign(a_deploy(adopt=True), a_service(**fields))
-
-
-# What is known without a pull
 
 
 @pytest.mark.parametrize("resolved", [INDEX, CHILD])
