@@ -1,6 +1,8 @@
 """Why a service runs what it runs, by the command line, and how to change that."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -8,7 +10,7 @@ from local import images
 from local.registry.faults import Fault
 from local.registry.wire import Response
 from tests.fixtures.stage import Stage
-from tests.stack.command import Command
+from tests.stack.command import SECONDS, Command
 
 pytestmark = pytest.mark.stack
 
@@ -116,6 +118,29 @@ def test_status_lists_the_revisions_and_a_rollback_needs_no_name(
     assert told["runs"] == listed[1]["runs"], "what visitors get, not what was given"
     assert told["given"] == listed[0]["runs"]
     assert told["reasons"][0]["why"].startswith("withdrawn: by tester")
+
+
+def test_a_shell_offers_the_names_of_services(own_stage: Stage, command: Command) -> None:
+    web = own_stage.fresh()
+    own_stage.settle(web.message())
+
+    def offered(words: str, **more: str) -> list[str]:
+        shell = {"_TRANSSHIP_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": "2"}
+        done = subprocess.run(
+            [sys.executable, "-m", "transship"],
+            env={**command.env, **shell, **more},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=SECONDS,
+        )
+        assert done.stderr == ""
+        return [line.removeprefix("plain,") for line in done.stdout.split()]
+
+    for verb in ("status", "why", "hold"):
+        assert web.service in offered(f"transship {verb} {web.service[:-1]}")
+    assert offered("transship status nothing-like-it") == []
+    assert offered("transship status w", PUBSUB_EMULATOR_HOST="127.0.0.1:1") == [], "no stack"
 
 
 def test_another_image_of_the_same_name_takes_no_services_place(

@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from transship.cli.completion import services
 from transship.cli.output import when
 from transship.cli.standings import asked, document_of, facts_of, headline, is_good, named
 from transship.cli.tools import Tools, verb
@@ -16,7 +17,7 @@ _HEX = 12
 
 
 @click.command(short_help="What runs, what the tag means, and why not.")
-@click.argument("service", required=False)
+@click.argument("service", required=False, shell_complete=services)
 @verb
 def status(tools: Tools, service: str | None) -> None:
     """What each tracked service runs, what its tag means upstream, and why not.

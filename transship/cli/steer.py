@@ -13,6 +13,7 @@ import msgspec
 from msgspec.inspect import Metadata, StructType, type_info
 
 from transship.cli import flags
+from transship.cli.completion import services
 from transship.cli.deploy import followed, follows, send_and_tell
 from transship.cli.ending import Ended
 from transship.cli.standings import named
@@ -72,7 +73,7 @@ def _command(kind: str, struct: type[Steering]) -> click.Command:
     for field in reversed(own):
         if field.required:
             run = click.argument(field.name, required=(kind, field.name) not in _FILLED)(run)
-    run = click.argument("service")(run)
+    run = click.argument("service", shell_complete=services)(run)
     about = _HELP.get(kind) or (struct.__doc__ or "").strip()
     return click.command(kind, help=about, short_help=_SHORT.get(kind))(run)
 

@@ -13,9 +13,9 @@ from transship.standing import Standing, runs, stand
 from transship.throttle import Pauses, Throttle
 
 
-def followers(tools: Tools) -> list[Follower]:
+def followers(tools: Tools, deadline: Deadline | None = None) -> list[Follower]:
     """In the order of their names; those of a project and region where flags name them."""
-    found = tools.clients.fleet.labelled(TRACKED_LABEL, deadline=tools.deadline())
+    found = tools.clients.fleet.labelled(TRACKED_LABEL, deadline=deadline or tools.deadline())
     # API v1 lists all regions of a project at once.
     region = tools.named.get("region")
     here = [each for each in found if region in {None, each.name.region}]

@@ -2,6 +2,7 @@
 
 import click
 
+from transship.cli.completion import services
 from transship.cli.standings import (
     asked,
     command_for,
@@ -18,7 +19,7 @@ from transship.standing import clear_of
 
 
 @click.command(short_help="Why a service runs what it runs.")
-@click.argument("service", required=False)
+@click.argument("service", required=False, shell_complete=services)
 @verb
 def why(tools: Tools, service: str | None) -> None:
     """Why SERVICE runs what it runs, and how to change each thing in its way.
