@@ -13,6 +13,7 @@ from transship.model.policy import Ask, admit, admit_image, refuse_target
 from transship.model.reason import Reason
 from transship.model.reference import Reference, parse_reference
 from transship.model.service import Service
+from transship.model.steered import is_overtaken, steer
 from transship.model.steering import (
     HoldRequest,
     PinRequest,
@@ -21,9 +22,7 @@ from transship.model.steering import (
     TrackRequest,
     UntrackRequest,
     container_of,
-    is_overtaken,
     place,
-    steer,
 )
 from transship.ports import Services
 
@@ -33,12 +32,12 @@ _ATTEMPTS = 4
 def handle(request: Steering, delivery: Delivery, *, config: Config, services: Services) -> Outcome:
     """Raises InvalidEvent by field, and Refused where the service is missing or not ours."""
     name = place(request, project=config.project, region=config.region)
-    tracks = _tracks(request, config)
+    tracks, at = _tracks(request, config), delivery.published_at
     for attempt in stamina.retry_context(on=ServiceConflict, attempts=_ATTEMPTS, wait_max=2.0):
         with attempt:
             read = steerable(request, services.get(name), name, config)
             current = focus(read, container_of(request))
-            marks = steer(request, current, tracks=tracks, at=delivery.published_at)
+            marks = steer(request, current, tracks=tracks, at=at, event_id=delivery.event_id)
             if marks != Marks():
                 services.annotate(current, marks)
     if marks != Marks():

@@ -124,16 +124,20 @@ def _clear(
     request: ClearRequest, delivery: Delivery, name: ServiceName, config: Config, parts: Parts
 ) -> Outcome:
     note = Note(at=delivery.published_at, by=request.by, why=request.why)
-    generation, changed = 0, False
+    generation, changed, why = 0, False, request.why
     for attempt in stamina.retry_context(on=ServiceConflict, attempts=_ATTEMPTS, wait_max=2.0):
         with attempt:
             current = steerable(request, parts.services.get(name), name, config)
             step = clear(current, request.digest, note, event_id=delivery.event_id)
             changed = _changes(step)
+            if step.ends == "cleared":
+                tried = f"{current.latest_created} is on trial again; a tick looks at it soon"
+                why = "; ".join(filter(None, (request.why, tried)))
             if changed:
                 generation = parts.services.steer(current, step.traffic, step.marks)
     watch(name, Landed(seen=current, generation=generation), parts)
-    return _steered(request, delivery, current, Reason.STEERED if changed else Reason.UP_TO_DATE)
+    reason = Reason.STEERED if changed else Reason.UP_TO_DATE
+    return _steered(request, delivery, current, reason, detail=why)
 
 
 def _changes(step: Steer) -> bool:
@@ -160,7 +164,9 @@ def _rolled_back(event_id: str, service: Service, bad: Bad | None, *, by: str = 
     )
 
 
-def _steered(request: Steering, delivery: Delivery, current: Service, reason: Reason) -> Steered:
+def _steered(
+    request: Steering, delivery: Delivery, current: Service, reason: Reason, *, detail: str = ""
+) -> Steered:
     name = current.name
     return Steered(
         event_id=delivery.event_id,
@@ -169,7 +175,7 @@ def _steered(request: Steering, delivery: Delivery, current: Service, reason: Re
         project=name.project,
         region=name.region,
         reason=reason.value,
-        detail=request.why,
+        detail=detail or request.why,
         kind=request.kind,
         changed=reason is Reason.STEERED,
         by=request.by,

@@ -10,6 +10,7 @@ from transship.errors import DeployPending
 from transship.model import report
 from transship.model.candidate import is_undecided, read_trial
 from transship.model.focus import caused_by, focus_revision, seen_by
+from transship.model.follow import HOLD_KEY, PIN_KEY
 from transship.model.outcome import Outcome
 from transship.model.plan import CreateService, NewRevision, SetPublic
 from transship.model.quarantine import bad_revision
@@ -17,6 +18,7 @@ from transship.model.reason import Reason
 from transship.model.request import Deploy
 from transship.model.service import CLIENT, Revision, Service, State
 from transship.model.standing import is_applied, standing
+from transship.model.trial import Trial
 from transship.model.witnessed import began_on_trial, passed, witnessed
 from transship.ports import Access, CloudRun
 from transship.rollout import Landed, set_public, watch
@@ -36,11 +38,15 @@ def conclude(deploy: Deploy, landed: Landed, cloud_run: CloudRun) -> Outcome:
     made = any(isinstance(change, CreateService | NewRevision) for change in landed.changes)
     service = seen_by(watch(deploy.service, landed, cloud_run), deploy.container)
     trial = read_trial(service)
-    if trial is not None and (trial.event_id == deploy.event_id or not made):
+    if trial is not None and not trial.held and (trial.event_id == deploy.event_id or not made):
         # Also where another event put on trial what this one asks for.
         decide(deploy.service, trial.event_id, cloud_run)
         ended = watch(deploy.service, replace(landed, seen=None), cloud_run)
         service = seen_by(ended, deploy.container)
+        trial = read_trial(service)
+    if trial is not None and trial.held:
+        # Somebody wants to keep what serves: the event has ended with that.
+        return _waiting(deploy, trial, service)
     ours = is_applied(deploy, service) and service.client == CLIENT
     if not ours and (
         made or is_applied(deploy, service) or standing(deploy, service) is Reason.SUPERSEDED
@@ -69,6 +75,13 @@ def conclude(deploy: Deploy, landed: Landed, cloud_run: CloudRun) -> Outcome:
         public=public,
         detail=detail or passed(service.annotations, service.latest_created),
     )
+
+
+def _waiting(deploy: Deploy, trial: Trial, service: Service) -> Outcome:
+    ways = ((HOLD_KEY, Reason.HELD), (PIN_KEY, Reason.PINNED))
+    reason = next((way for key, way in ways if key in service.annotations), Reason.SKIPPED)
+    said = f"{trial.revision} is on trial, and waits until it is released"
+    return report.unchanged(deploy, reason, said)
 
 
 def _failed(deploy: Deploy, service: Service, cloud_run: CloudRun) -> Outcome | None:

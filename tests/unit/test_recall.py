@@ -5,12 +5,12 @@ from collections.abc import Callable
 import pytest
 
 from tests.unit.trial_world import FIRST, GOOD, Event, World, reseeded, told
-from transship.errors import DeployPending, Refused
+from tests.unit.trials import refused, service_of
+from transship.errors import DeployPending
 from transship.model.candidate import read_trial
 from transship.model.gate import Health
 from transship.model.outcome import RolledBack
 from transship.model.quarantine import read_quarantine
-from transship.model.service import Service
 
 CANDIDATE = {"strategy": "candidate", "probe": {"patience": 3600}}
 
@@ -23,11 +23,6 @@ def world() -> World:
     world.settle(world.event("1"))
     world.tag = GOOD
     return world
-
-
-def service_of(world: World) -> Service:
-    assert world.run.service is not None
-    return world.run.service
 
 
 def on_trial(world: World) -> Event:
@@ -65,8 +60,9 @@ def test_nobody_is_rolled_back_to_what_is_on_trial(world: World) -> None:
     on_trial(world)
     candidate = service_of(world).latest_created
 
-    with pytest.raises(Refused, match=f"{candidate} is on trial"):
-        world.deliver(world.event("3", kind="rollback", revision=candidate))
+    refused(
+        world, world.event("3", kind="rollback", revision=candidate), f"{candidate} is on trial"
+    )
 
 
 def test_a_rollback_during_the_watch_goes_to_what_served_before(world: World) -> None:
@@ -149,13 +145,11 @@ def test_another_revision_of_the_same_image_is_no_way_back(world: World) -> None
     world.tag = FIRST
     world.settle(world.event("2", strategy="immediate", concurrency=5))
 
-    with pytest.raises(Refused, match="no earlier revision of another image"):
-        world.deliver(world.event("3", kind="rollback"))
+    refused(world, world.event("3", kind="rollback"), "no earlier revision of another image")
 
 
 def test_what_turned_out_bad_is_no_way_back(world: World) -> None:
     world.settle(world.event("2", strategy="immediate"))
     world.settle(world.event("3", kind="rollback"))
 
-    with pytest.raises(Refused, match="has not turned out bad"):
-        world.deliver(world.event("4", kind="rollback"))
+    refused(world, world.event("4", kind="rollback"), "has not turned out bad")

@@ -92,7 +92,7 @@ def test_a_hold_is_said_beside_up_to_date() -> None:
 def test_a_silent_upstream_hides_nothing_that_is_known_without_it() -> None:
     bad = Bad(child=CHILD.value, index=INDEX.value, reason="rejected", at=NOON)
 
-    found = stands(follower(held=True, bad=(bad,)), seen(silent=True))
+    found = stands(follower(held=True, bad=(bad,), visited="web-0"), seen(silent=True))
 
     assert found.reasons == (Reason.UPSTREAM_UNAVAILABLE, Reason.QUARANTINED, Reason.HELD)
     failed = stands(follower(failed=True), seen(silent=True))
@@ -111,6 +111,14 @@ def test_a_tag_that_is_gone_comes_first() -> None:
 
 def test_what_tracks_nothing_says_so_once() -> None:
     assert stands(follower(tracks=None), None).reasons == (Reason.TRACKING_LOST,)
+
+
+def test_what_visitors_were_sent_to_all_the_same_is_not_kept_from_them() -> None:
+    bad = Bad(child=CHILD.value, index=INDEX.value, reason="rejected", at=NOON)
+
+    found = stands(follower(bad=(bad,), newest="web-2", visited="web-2"), seen())
+
+    assert found.reasons == (Reason.UP_TO_DATE,)
 
 
 def test_a_quarantine_says_since_when_and_what_was_seen() -> None:

@@ -15,8 +15,8 @@ from transship.model.marks import TRACKED_LABEL, Marks
 from transship.model.reason import Reason
 from transship.model.reference import parse_reference
 from transship.model.service import Container, Service
+from transship.model.steered import TRACKED_KEY, is_overtaken, steer
 from transship.model.steering import (
-    TRACKED_KEY,
     ExplainRequest,
     HoldRequest,
     PinRequest,
@@ -25,8 +25,6 @@ from transship.model.steering import (
     Steering,
     TrackRequest,
     UntrackRequest,
-    is_overtaken,
-    steer,
 )
 
 LATER = NOON + timedelta(minutes=1)

@@ -4,8 +4,7 @@ import pytest
 
 from tests.unit.nouns import NOON, a_service
 from tests.unit.trial_world import BAD, FIRST, GOOD, OTHER, World, told
-from tests.unit.trials import CANDIDATE, UNWATCHED, service_of
-from transship.errors import Refused
+from tests.unit.trials import CANDIDATE, UNWATCHED, refused, service_of
 from transship.model.gate import Health
 from transship.model.marks import Marks
 from transship.model.outcome import RolledBack, Steered
@@ -41,8 +40,11 @@ def test_a_rollback_goes_to_the_last_that_was_good(world: World) -> None:
 def test_a_rollback_names_its_revision(world: World) -> None:
     promoted(world)
 
-    with pytest.raises(Refused, match="web-none is not a ready revision"):
-        world.deliver(world.event("3", kind="rollback", revision="web-none"))
+    refused(
+        world,
+        world.event("3", kind="rollback", revision="web-none"),
+        "web-none is not a ready revision",
+    )
     world.settle(world.event("4", kind="rollback", revision="web-00001-abc"))
 
     assert world.run.served[-1] == FIRST.value
@@ -59,8 +61,7 @@ def test_a_rollback_to_what_serves_changes_nothing(world: World) -> None:
 
 
 def test_a_rollback_with_nothing_to_go_back_to_is_refused(world: World) -> None:
-    with pytest.raises(Refused, match="there is no earlier revision"):
-        world.deliver(world.event("2", kind="rollback"))
+    refused(world, world.event("2", kind="rollback"), "there is no earlier revision")
 
 
 def test_a_rollback_that_comes_after_a_newer_deploy_is_superseded(world: World) -> None:

@@ -8,6 +8,7 @@ import stamina
 from tests.unit.trial_world import BAD, Event, World, reseeded
 from transship.errors import TemporaryError
 from transship.model.gate import Health
+from transship.model.outcome import Rejected
 from transship.model.service import Service
 
 CANDIDATE = {"strategy": "candidate"}
@@ -52,3 +53,12 @@ def begun(world: World, event: Event) -> Service:
     world.hook = before
     world.run.pass_time()
     return service_of(world)
+
+
+def refused(world: World, event: Event, match: str) -> None:
+    """It is settled by an outcome that says which service, and what would be right."""
+    world.deliver(event)
+    outcome = world.published[-1]
+    assert isinstance(outcome, Rejected)
+    assert outcome.service == service_of(world).name.service
+    assert match in outcome.reason

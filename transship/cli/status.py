@@ -71,7 +71,7 @@ def _tell_one(tools: Tools, standing: Standing) -> None:
             (
                 one.name,
                 when(one.created),
-                _shown(one.digest, whole=False),
+                _shown(one.digest, whole=not tools.output.console.is_terminal),
                 f"{one.percent} %" if one.percent else "",
                 one.word,
                 one.evidence,

@@ -56,17 +56,12 @@ def _headline(heard: Heard) -> str:
         (Planned.type, True): f"{what}: {'what would be done' if data.get('plan') else 'as asked'}",
         (RolledBack.type, True): f"{what}: taken back; visitors have {data.get('serving')}",
         (Rejected.type, True): f"rejected: {data.get('reason')}",
-        (Steered.type, True): f"{what}: {data.get('kind')} is written down{_after(data)}",
-        (Steered.type, False): f"{what}: {data.get('kind')} was so already",
+        (Steered.type, True): f"{what}: {data.get('kind')} is written down",
+        (Steered.type, False): f"{what}: {data.get('kind')} changes nothing",
         (Warmed.type, True): f"the mirror holds {data.get('image')}",
     }
     undone = f"{what}: nothing was done ({data.get('reason')})"
     return headlines.get((heard.type, changed), undone)
-
-
-def _after(data: Mapping[str, Any]) -> str:
-    # What turned out bad once has to pass its gate first.
-    return "; what it was kept from is tried again" if data.get("kind") == "clear" else ""
 
 
 def _resolver(data: Mapping[str, Any]) -> str:
@@ -100,7 +95,7 @@ def _facts(data: Mapping[str, Any]) -> dict[str, str]:
         if data.get("bytes")
         else "",
         "condition": " ".join(filter(None, (data.get("condition"), data.get("message")))),
-        "still serving": data.get("serving", ""),
+        "serving": data.get("serving", ""),
         "log": data.get("log_url", ""),
         "tracks": data.get("image", "") if data.get("kind") == "track" else "",
         "why": data.get("reason", "") if not data.keys() & {"error", "kind"} else "",

@@ -15,6 +15,7 @@ from transship.cli.settings import config_of
 from transship.config import Config
 from transship.deadline import Deadline
 from transship.errors import ServiceConflict
+from transship.model.naming import is_project, is_region
 from transship.model.policy_document import parse_policy
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ class Tools:
     ) -> None:
         self.output = output
         self._env = env
-        self._project = project
-        self._region = region
+        self._project = _right("--project", project, is_project, "a project's id: sample-project")
+        self._region = _right("--region", region, is_region, "a region: asia-northeast1")
 
     @cached_property
     def config(self) -> Config:
@@ -86,6 +87,13 @@ class Tools:
 
     def deadline(self) -> Deadline:
         return Deadline.after(SECONDS)
+
+
+def _right(flag: str, text: str, is_right: Callable[[str], bool], example: str) -> str:
+    """Raises Ended, before anything is made of it."""
+    if text and not is_right(text):
+        raise Ended(f"{flag} {text!r} is wrong; right is {example}", Status.USAGE)
+    return text
 
 
 def verb(run: Callable[..., None]) -> Callable[..., None]:

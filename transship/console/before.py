@@ -48,16 +48,20 @@ def _of_ours(service: Service, image: Reference) -> Before:
         return Before(
             exists=True,
             sign=Sign(mood=Mood.BAD, text="another image"),
-            text=f"{name} runs {runs.familiar}, and would run {image.familiar} in its place."
-            f" Name another service to keep both. {stays}",
+            text=f"{name} {_does(service)} {runs.familiar}, and would run {image.familiar} in its"
+            f" place. Name another service to keep both. {stays}",
         )
     held = " It is held, and stays so after this deploy." if _is_held(service) else ""
     return Before(
         exists=True,
         sign=Sign(mood=Mood.HELD if held else Mood.UNKNOWN, text="exists"),
-        text=f"{name} is there, and runs {runs.familiar if runs else 'an image by its digest'}."
-        f"{held} {stays}",
+        text=f"{name} is there, and {_does(service)}"
+        f" {runs.familiar if runs else 'an image by its digest'}.{held} {stays}",
     )
+
+
+def _does(service: Service) -> str:
+    return "runs" if service.kept else "was given, and never ran,"
 
 
 def _is_held(service: Service) -> bool:

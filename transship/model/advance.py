@@ -88,6 +88,8 @@ def advance(facts: Facts) -> Step:
         return Wait()
     if service.latest_created != trial.revision or service.is_pinned:
         return _abandon(facts)
+    if trial.held:
+        return Wait()
     return _PHASES[trial.phase](facts)
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from transship.model.marks import ROLLOUT_LABEL, Marks
 from transship.model.record import PREFIX
@@ -65,6 +66,18 @@ def revision_name(current: Service, event_id: str) -> str:
     """
     mark = hashlib.sha256(f"{event_id}/{current.generation}".encode()).hexdigest()
     return f"{current.name.service}-t{mark[:8]}"
+
+
+def turned(current: Service, *, held: bool, event_id: str, at: datetime) -> dict[str, str | None]:
+    """Annotations by which a trial whose revision has no visitors yet waits, or goes on with its
+    patience renewed; none where it does so already. From then on it is *event_id*'s to tell how it
+    ends: the deploy that began it has ended with that.
+    """
+    trial = read_trial(current)
+    if trial is None or not trial.undecided or trial.held == held:
+        return {}
+    changed = replace(trial, held=held, event_id=event_id, since=at)
+    return {ROLLOUT_KEY: msgspec.json.encode(changed).decode()}
 
 
 def trial_marks(trial: Trial, traffic: tuple[Share, ...]) -> Marks:

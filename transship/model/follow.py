@@ -72,6 +72,11 @@ class Follower(Struct, frozen=True, kw_only=True):
         return self.index or self.runs
 
     @property
+    def has_visitors(self) -> bool:
+        """The newest revision; False where the list does not say."""
+        return bool(self.visited) and self.visited == self.newest
+
+    @property
     def quarantined(self) -> frozenset[str]:
         return digests_of(self.bad)
 
@@ -100,8 +105,11 @@ def obstacles(
     """
     this_hour = sum(time > now - HOUR for time in follower.automatic)
     meant = upstream or follower.given
+    given = meant is not None and follower.has(meant)
+    # Whoever sent visitors there after all knew what was said against it.
     is_bad = meant is not None and meant.value in follower.quarantined
-    has_it = meant is not None and follower.has(meant) and not is_bad
+    is_bad = is_bad and not (given and follower.has_visitors)
+    has_it = given and not is_bad
     # In the order in which somebody would want to know.
     facts = (
         (follower.tracks is None, Reason.TRACKING_LOST),

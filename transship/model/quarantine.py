@@ -88,6 +88,15 @@ def quarantine_marks(
     return Marks(annotations={QUARANTINE_KEY: kept})
 
 
+def readmitted(annotations: Mapping[str, str], revision: str) -> dict[str, str]:
+    """*annotations* without what is said against *revision*, to which somebody sends visitors."""
+    before = read_quarantine(annotations)
+    left = tuple(bad for bad in before if bad.revision != revision)
+    if left == before:
+        return dict(annotations)
+    return {**annotations, QUARANTINE_KEY: msgspec.json.encode(left).decode()}
+
+
 def clear_marks(
     annotations: Mapping[str, str], digest: str, *, until: datetime | None = None
 ) -> Marks:

@@ -23,7 +23,10 @@ class _Word(StrEnum):
 class Underway(_Word):
     """What is on its way by itself: said of a service to people, never the end of an event."""
 
-    DUE = "due", "nothing to clear: the tag has moved, and the next hint or sweep deploys it"
+    DUE = (
+        "due",
+        "nothing to clear: the tag means another digest, which the next hint or sweep deploys",
+    )
     ON_TRIAL = (
         "on_trial",
         "nothing to clear: visitors keep what they have until the new revision passes its gate",

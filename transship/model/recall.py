@@ -7,12 +7,20 @@ A message may come twice, and late: what was asked for before the newest deploy,
 from collections.abc import Sequence
 from datetime import datetime
 
+from msgspec.structs import replace
+
 from transship.model.advance import Steer
 from transship.model.candidate import ENDED, read_trial, trial_marks
 from transship.model.marks import Marks, merged
 from transship.model.note import Note, read_note
 from transship.model.outcome import WITHDRAWN
-from transship.model.quarantine import bad_revision, clear_marks, quarantine_marks, quarantined
+from transship.model.quarantine import (
+    bad_revision,
+    clear_marks,
+    quarantine_marks,
+    quarantined,
+    readmitted,
+)
 from transship.model.record import PREFIX, Record
 from transship.model.service import Revision, Service, State
 from transship.model.traffic import TRAFFIC_KEY, own_tags, public_text, to_revision
@@ -79,8 +87,9 @@ def withdraw(
     traffic = to_revision(target, service.asked_traffic)
     by = f"by {note.by}" if note.by else ""
     why = ": ".join(part for part in (by, note.why) if part)
+    known = replace(service, annotations=readmitted(service.annotations, target))
     said = quarantine_marks(
-        service, record, bad, reason=WITHDRAWN, evidence=why, at=note.at, event_id=event_id
+        known, record, bad, reason=WITHDRAWN, evidence=why, at=note.at, event_id=event_id
     )
     good = witness_marks(service.annotations, target, bad=bad)
     pinned = Marks(annotations={TRAFFIC_KEY: public_text(traffic)})

@@ -20,7 +20,8 @@ Phase = Literal["ready", "gate", "watch"]
 class Trial(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """*revision* is on trial, *previous* serves or served; *since* is when the phase began.
 
-    *event_id* is of the deploy that began it.
+    *event_id* is of the deploy that began it, or of who has changed its course since. *held*:
+    visitors do not get the revision until somebody releases it.
     """
 
     revision: str
@@ -30,6 +31,7 @@ class Trial(Struct, frozen=True, kw_only=True, omit_defaults=True):
     since: datetime
     # Whose image is new; empty: the one's that serves.
     container: str = ""
+    held: bool = False
 
     @property
     def undecided(self) -> bool:
