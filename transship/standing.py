@@ -10,7 +10,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from transship.errors import TransshipError
+from transship.errors import PermanentError, TransshipError
 from transship.looking import Look
 from transship.model.digest import Digest
 from transship.model.focus import focus_revision
@@ -45,12 +45,15 @@ class Runs(Struct, frozen=True, kw_only=True):
 
 
 class Standing(Struct, frozen=True, kw_only=True):
-    """*upstream* is None where nobody knows, or the tag is gone; *reasons* then say so."""
+    """*upstream* is None where nobody knows, or the tag is gone; *reasons* then say so, and *error*
+    what the upstream said.
+    """
 
     follower: Follower
     runs: Runs
     upstream: Digest | None
     reasons: tuple[str, ...]
+    error: TransshipError | None = None
 
     @property
     def reason(self) -> str:
@@ -60,6 +63,16 @@ class Standing(Struct, frozen=True, kw_only=True):
     @property
     def follows(self) -> bool:
         return self.reason in _FOLLOWS
+
+    def clear(self, reason: str) -> str:
+        """How to change it, in the words of the documented reasons."""
+        if reason == Reason.UPSTREAM_UNAVAILABLE and isinstance(self.error, PermanentError):
+            return "the upstream answers, and refuses: see to what it says, or track another image"
+        return next((each.help for each in (*Reason, *Underway) if each == reason), "")
+
+    def said(self, reason: str) -> str:
+        """What the upstream answered, where that is the reason."""
+        return str(self.error or "") if reason == Reason.UPSTREAM_UNAVAILABLE else ""
 
     def note(self, reason: str) -> Note | None:
         """Who is behind it and why, where that is known."""
@@ -118,13 +131,12 @@ def stand(
     listed = any(target.matches(follower.name) for target in policy.targets)
     found = obstacles(follower, upstream, rules=rules, listed=listed, now=now)
     return Standing(
-        follower=follower, runs=has, upstream=upstream, reasons=_reasons(follower, look, found)
+        follower=follower,
+        runs=has,
+        upstream=upstream,
+        reasons=_reasons(follower, look, found),
+        error=look.error if look else None,
     )
-
-
-def clear_of(reason: str) -> str:
-    """How to change it, in the words of the documented reasons."""
-    return next((each.help for each in (*Reason, *Underway) if each == reason), "")
 
 
 def _reasons(follower: Follower, look: Look | None, found: list[Reason]) -> tuple[str, ...]:
@@ -132,8 +144,8 @@ def _reasons(follower: Follower, look: Look | None, found: list[Reason]) -> tupl
     if look is None:
         return tuple(dict.fromkeys((Reason.TRACKING_LOST.value, *said)))
     if look.is_gone:
-        return (Reason.TAG_DELETED.value, *said)
-    if look.head is None:
+        said.insert(0, Reason.TAG_DELETED.value)
+    elif look.head is None:
         said.insert(0, Reason.UPSTREAM_UNAVAILABLE.value)
     # Theirs, unless it is out of date: a service that runs what it should is in nobody's way.
     if follower.why and follower.why not in said and Reason.UP_TO_DATE not in said:

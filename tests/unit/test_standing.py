@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.unit.nouns import CHILD, INDEX, NAME, NOON, OTHER, a_record, a_revision, a_service
-from transship.errors import ServiceUnavailable
+from transship.errors import AccessDenied, ServiceUnavailable
 from transship.looking import Look
 from transship.model.digest import Digest
 from transship.model.fetched import Head
@@ -19,7 +19,7 @@ from transship.model.reference import parse_reference
 from transship.model.rules import Rules
 from transship.model.service import Revision
 from transship.model.trial import Phase, Trial
-from transship.standing import Runs, Standing, clear_of, runs, stand
+from transship.standing import Runs, Standing, runs, stand
 
 TAG = parse_reference("dockersamples/static-site:v1")
 POLICY = parse_policy("{}", project=NAME.project)
@@ -133,7 +133,25 @@ def test_a_quarantine_says_since_when_and_what_was_seen() -> None:
 
 
 def test_every_word_says_how_to_clear_it() -> None:
-    assert all(clear_of(word) for word in (*Reason, *Underway))
+    standing = stands(follower(), seen())
+
+    assert all(standing.clear(word) for word in (*Reason, *Underway))
+
+
+def test_an_upstream_that_refuses_is_not_waited_for() -> None:
+    refused = Look(tag=TAG, error=AccessDenied("web does not exist on Docker Hub, or is private"))
+
+    found = stands(follower(), refused)
+
+    assert found.reasons == (Reason.UPSTREAM_UNAVAILABLE,)
+    assert "wait" not in found.clear(Reason.UPSTREAM_UNAVAILABLE)
+    assert found.said(Reason.UPSTREAM_UNAVAILABLE) == str(refused.error)
+
+
+def test_a_trial_is_said_also_where_the_tag_is_gone() -> None:
+    found = stands(follower(trial=trial("gate")), seen(None))
+
+    assert found.reasons == (Underway.ON_TRIAL, Reason.TAG_DELETED)
 
 
 # What visitors get

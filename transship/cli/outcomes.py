@@ -53,7 +53,12 @@ def outcomes(tools: Tools, *, follow: bool, service: str | None, limit: int, sin
     ][::-1]
     tools.output.rows(
         _COLUMNS,
-        [_row(tools, each["time"], each["type"], each) for each in found],
+        # What the functions tell themselves is for programs.
+        [
+            _row(tools, each["time"], each["type"], each)
+            for each in found
+            if each.get("kind") != "explain"
+        ],
         found,
         empty=f"no outcome in the last {since} hours",
     )
@@ -80,6 +85,8 @@ def _follow(tools: Tools, service: str | None) -> None:
 def _tell(tools: Tools, heard: Heard) -> None:
     if tools.output.json:
         tools.output.document(heard.event)
+        return
+    if heard.data.get("kind") == "explain":
         return
     row = _row(tools, str(heard.event.get("time", "")), heard.type, heard.data)
     if tools.output.console.is_terminal:

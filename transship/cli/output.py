@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _MARKS = {True: ("✓", "green"), False: ("✗", "bold red"), None: ("…", "yellow")}
-_NAME = 32
+_GAP = 2
+# So wide a sentence can still be read when it is broken into lines.
+_SENTENCE = 30
 _KILOBYTE, _MEGABYTE = 1000, 1_000_000
 _DIGEST = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
 
@@ -77,21 +79,42 @@ class Output:
         if not found:
             self.say(empty)
             return
+        # What is empty in every row says nothing.
+        shown = [n for n in range(len(columns)) if any(row[n] for row in found)]
+        names = [columns[number] for number in shown]
+        cells = [[short_digests(row[number]) for number in shown] for row in found]
+        if self._has_room(names, cells):
+            self._table(names, cells)
+            return
+        # Nothing is cut or broken into letters for want of room.
+        for row in cells:
+            self.facts(row[0], dict(zip(names[1:], row[1:], strict=True)), mark=False)
+
+    def _has_room(self, columns: Sequence[str], cells: Sequence[Sequence[str]]) -> bool:
+        """For all columns but the last, which may be broken between its words."""
+        widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
+        last = min(widths[-1], _SENTENCE)
+        return sum(widths[:-1]) + last + _GAP * (len(widths) - 1) <= self.console.width
+
+    def _table(self, columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
         from rich.table import Table  # noqa: PLC0415 - half of what --help would take
         from rich.text import Text  # noqa: PLC0415 - as above
 
-        # What is empty in every row says nothing.
-        shown = [n for n in range(len(columns)) if any(row[n] for row in found)]
-        table = Table(box=None, pad_edge=False, header_style="dim")
-        for number in shown:
-            # A name is to be copied, a sentence may be broken.
-            longest = max(len(row[number]) for row in found)
-            table.add_column(columns[number], overflow="fold", no_wrap=longest <= _NAME)
-        for row in found:
-            table.add_row(*(Text(short_digests(row[number])) for number in shown))
+        table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="dim")
+        for number, column in enumerate(columns, 1):
+            table.add_column(column, overflow="fold", no_wrap=number < len(columns))
+        for row in cells:
+            table.add_row(*map(Text, row))
         self.console.print(table)
 
-    def facts(self, title: str, facts: Mapping[str, str], *, good: bool | None = True) -> None:
+    def facts(
+        self,
+        title: str,
+        facts: Mapping[str, str],
+        *,
+        good: bool | None = True,
+        mark: bool = True,
+    ) -> None:
         """A headline, and what is not empty of *facts*; *good* None: neither, it is under way."""
         if not self.console.is_terminal:
             click.echo(title)
@@ -101,8 +124,9 @@ class Output:
             return
         from rich.text import Text  # noqa: PLC0415 - half of what --help would take
 
-        mark, style = _MARKS[good]
-        self.console.print(Text.assemble((f"{mark} ", style), (title, "bold")), soft_wrap=True)
+        sign, style = _MARKS[good]
+        beginning = [(f"{sign} ", style)] if mark else []
+        self.console.print(Text.assemble(*beginning, (title, "bold")), soft_wrap=True)
         width = max((len(name) for name, value in facts.items() if value), default=0)
         for name, value in facts.items():
             if value:

@@ -8,7 +8,7 @@ from transship.cli.ending import Ended
 from transship.cli.output import when
 from transship.model.follow import Follower
 from transship.model.reason import Reason, Underway
-from transship.standing import Standing, clear_of
+from transship.standing import Standing
 
 # Where a verb of ours clears it; SERVICE and IMAGE are filled in.
 _COMMANDS = {
@@ -91,6 +91,8 @@ def facts_of(standing: Standing) -> dict[str, str]:
 
 
 def asked(standing: Standing, reason: str) -> dict[str, str]:
+    if said := standing.said(reason):
+        return {"because": said}
     note = standing.note(reason)
     if note is None:
         return {}
@@ -116,7 +118,7 @@ def document_of(standing: Standing) -> dict[str, Any]:
             {
                 "reason": reason,
                 **(msgspec.to_builtins(note) if (note := standing.note(reason)) else {}),
-                "clear": clear_of(reason),
+                "clear": standing.clear(reason),
                 "command": command_for(reason, standing),
             }
             for reason in standing.reasons

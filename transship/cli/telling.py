@@ -56,12 +56,17 @@ def _headline(heard: Heard) -> str:
         (Planned.type, True): f"{what}: {'what would be done' if data.get('plan') else 'as asked'}",
         (RolledBack.type, True): f"{what}: taken back; visitors have {data.get('serving')}",
         (Rejected.type, True): f"rejected: {data.get('reason')}",
-        (Steered.type, True): f"{what}: {data.get('kind')} is written down",
+        (Steered.type, True): f"{what}: {data.get('kind')} is written down{_after(data)}",
         (Steered.type, False): f"{what}: {data.get('kind')} changes nothing",
         (Warmed.type, True): f"the mirror holds {data.get('image')}",
     }
     undone = f"{what}: nothing was done ({data.get('reason')})"
     return headlines.get((heard.type, changed), undone)
+
+
+def _after(data: Mapping[str, Any]) -> str:
+    follows = "; the next hint or sweep looks at its tag"
+    return follows if data.get("kind") in {"release", "track"} else ""
 
 
 def _resolver(data: Mapping[str, Any]) -> str:

@@ -15,7 +15,6 @@ from transship.cli.standings import (
 from transship.cli.tools import Tools, verb
 from transship.cli.tracked import followers, standings
 from transship.model.reason import Reason, Underway
-from transship.standing import clear_of
 
 
 @click.command(short_help="Why a service runs what it runs.")
@@ -46,7 +45,7 @@ def why(tools: Tools, service: str | None) -> None:
                 continue
             facts = {
                 **asked(standing, reason),
-                "to change that": clear_of(reason),
+                "to change that": standing.clear(reason),
                 "command": command_for(reason, standing),
             }
             tools.output.facts(reason, facts, good=None if reason in set(Underway) else False)

@@ -17,10 +17,10 @@ from transship.model.marks import TRACKED_LABEL
 from transship.model.naming import ServiceName
 from transship.model.note import Note
 from transship.model.ratelimit import RateLimit
-from transship.model.reason import Reason
+from transship.model.reason import Reason, Underway
 from transship.model.reference import Reference
 from transship.model.service import Revision
-from transship.standing import Standing, clear_of, runs, stand
+from transship.standing import Standing, runs, stand
 
 _SECONDS = 20.0
 _KEPT = 10.0
@@ -45,6 +45,11 @@ class Row(Struct, frozen=True, kw_only=True):
         return self.standing.runs.digest
 
     @property
+    def is_underway(self) -> bool:
+        """The first reason passes by itself."""
+        return self.standing.reason in set(Underway)
+
+    @property
     def obstacles(self) -> tuple[str, ...]:
         return tuple(each for each in self.standing.reasons if each != Reason.UP_TO_DATE)
 
@@ -58,13 +63,25 @@ class Row(Struct, frozen=True, kw_only=True):
         return next(iter(self.obstacles), "")
 
     @property
-    def note(self) -> Note | None:
-        """Who wants it so, and why."""
-        return self.standing.note(self.in_the_way)
+    def notes(self) -> tuple[tuple[str, Note], ...]:
+        """Who wants it so, and why: with each reason that somebody is behind."""
+        found = ((reason, self.standing.note(reason)) for reason in self.obstacles)
+        return tuple((reason, note) for reason, note in found if note is not None)
+
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """What else is in the way, and nobody is behind."""
+        told = {self.in_the_way, *(reason for reason, _ in self.notes)}
+        return tuple(each for each in self.obstacles if each not in told)
+
+    @property
+    def said(self) -> str:
+        """What the upstream answered, where that is in the way."""
+        return self.standing.said(self.in_the_way)
 
     @property
     def clear(self) -> str:
-        return clear_of(self.in_the_way)
+        return self.standing.clear(self.in_the_way)
 
 
 class Overview(Struct, frozen=True, kw_only=True):
