@@ -6,10 +6,13 @@ import flask
 import structlog
 from werkzeug.exceptions import NotFound
 
+from handlers import console_views
 from handlers.console_views import known
 from handlers.console_visit import Visit
-from transship.console import forms, history, letters, outcomes, overview
+from transship.console import before, forms, history, letters, outcomes, overview
 from transship.console.forms import Form
+from transship.console.states import Mood
+from transship.errors import PermanentError
 from transship.model.dead_letter import Verdict
 from transship.model.naming import ServiceName
 
@@ -19,7 +22,17 @@ _VERDICTS = {"replay": Verdict.REPLAYED, "discard": Verdict.DISCARDED}
 
 
 def deploy(visit: Visit) -> flask.Response:
-    form = forms.deploy_form(visit.config, visit.request.form)
+    """What is wrong, or would surprise, is said beside the form, which keeps what was typed."""
+    try:
+        form = forms.deploy_form(visit.config, visit.request.form)
+    except PermanentError as error:
+        return console_views.deploy(visit, wrong=str(error))
+    unseen = visit.request.form.get("seen") not in {None, form.service.service}
+    if unseen and form.image is not None:
+        # Without a script nobody has been told yet what is there.
+        found = before.before(visit.parts, form.service, form.image)
+        if found.sign.mood is Mood.BAD:
+            return console_views.deploy(visit)
     return _published(visit, form)
 
 

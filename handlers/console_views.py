@@ -50,8 +50,11 @@ def service(visit: Visit, *, project: str, region: str, name: str) -> flask.Resp
     )
 
 
-def deploy(visit: Visit) -> flask.Response:
-    """Look an image up, then say how it is to run: two steps, since the second needs the first."""
+def deploy(visit: Visit, *, wrong: str = "") -> flask.Response:
+    """Look an image up, then say how it is to run: two steps, since the second needs the first.
+
+    *wrong* is what was wrong with a form that was sent.
+    """
     asked = {
         name: visit.asked(name) for name in ("image", "service", "port", "public", "candidate")
     }
@@ -62,15 +65,19 @@ def deploy(visit: Visit) -> flask.Response:
             image = picking.reference(visit.config, asked["image"])
             picked = picking.pick(visit.config, visit.parts, image, spend=visit.person.steers)
             found = part(lambda: picking.tags(visit.config, visit.parts, image))
-            form = forms.deploy_form(visit.config, _with_port(asked, picked))
-            commands = forms.commands(visit.config, form)
+            # What is wrong with the rest does not take away what is known of the image.
+            usable = {"image": asked["image"]} if wrong else _with_port(asked, picked)
+            form = forms.deploy_form(visit.config, usable)
+            commands = {} if wrong else forms.commands(visit.config, form)
             named = form.service
-            there = part(lambda: before.before(visit.parts, named, image))
+            if not wrong:
+                there = part(lambda: before.before(visit.parts, named, image))
         except PermanentError as error:
             problem = str(error)
     return visit.page(
         "deploy.html",
-        status=HTTPStatus.BAD_REQUEST if problem else HTTPStatus.OK,
+        status=HTTPStatus.BAD_REQUEST if problem or wrong else HTTPStatus.OK,
+        wrong=wrong,
         asked=asked,
         picked=picked,
         tags=found,
@@ -125,7 +132,18 @@ def event(visit: Visit, *, event: str) -> flask.Response:
     except PermanentError:
         name = None
     found = part(lambda: outcomes.of_event(visit.parts, visit.config.project, event))
-    return visit.page("event.html", event=event, found=found, name=name, path_of=path_of)
+    tried = Part()
+    if name is not None and not found.value and not found.missing:
+        asked = name
+        tried = part(lambda: history.on_trial(visit.parts, asked, event))
+    return visit.page(
+        "event.html",
+        event=event,
+        found=found,
+        name=name,
+        on_trial=bool(tried.value),
+        path_of=path_of,
+    )
 
 
 def known(visit: Visit, project: str, region: str, name: str) -> ServiceName:

@@ -45,7 +45,7 @@ class Visit(Struct, frozen=True, kw_only=True):
         return flask.Response(content, status=status, mimetype="text/html")
 
     def asked(self, name: str) -> str:
-        return self.request.args.get(name, "").strip()[:1024]
+        return self.request.values.get(name, "").strip()[:1024]
 
     def see(self, path: str) -> flask.Response:
         """After a post, so that a reload posts nothing again."""

@@ -62,6 +62,19 @@ def test_an_event_that_is_tried_again_says_why(page: Page, said: Any) -> None:
     assert "data-live" in text, "the outcome is still to come"
 
 
+def test_an_event_that_was_given_up_names_its_dead_letter(page: Page, said: Any) -> None:
+    at = "2026-11-24T12:00:00.123000+00:00"
+    said(message="event deferred", event_id="7", reason="429", published_at=at)
+    said(message="event deferred", event_id="8", reason="429", published_at="another moment")
+    said(message="dead letter", dead_letter="9", published_at=at)
+
+    text = page.text("/events/7")
+
+    assert "given up</span>" in text
+    assert 'href="/events/9"' in text
+    assert "tried again</span>" in page.text("/events/8")
+
+
 def test_the_end_of_an_event_that_was_tried_again_is_its_outcome(page: Page, said: Any) -> None:
     said(message="event deferred", event_id="7", reason="docker.io answers 429")
     said(**ended("deployed", changed=True, reason="new_image", image="nginx", **PLACE))

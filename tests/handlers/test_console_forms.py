@@ -2,9 +2,9 @@
 
 import pytest
 
-from local import world
-from tests.fixtures.functions import SITE
-from tests.handlers.console_page import SERVICE, Page
+from local import images, world
+from tests.fixtures.functions import SITE, Cloud
+from tests.handlers.console_page import SERVICE, Page, track
 
 _HOSTILE = '"><script>alert(1)</script>'
 
@@ -57,6 +57,37 @@ def test_a_dead_letter_that_nobody_knows_is_left_alone(page: Page, verdict: str)
 
 def test_a_dead_letter_is_replayed_or_discarded_and_nothing_else(page: Page) -> None:
     assert page.post("/dead-letters/123/forward", {"token": page.token()}).status_code == 404
+
+
+def test_a_wrong_form_is_shown_again_with_what_was_typed(page: Page) -> None:
+    fields = {"token": page.token(), "image": SITE, "service": "No_Name", "port": "81"}
+
+    answer = page.post("/deploy", fields)
+
+    assert answer.status_code == 400
+    assert "No_Name" in answer.text
+    assert "is wrong; right are" in answer.text
+    assert 'name="port" value="81"' in answer.text
+    assert page.messages() == []
+
+
+def test_another_services_image_is_replaced_only_by_who_has_seen_that(
+    cloud: Cloud, page: Page
+) -> None:
+    """Without a script a name is typed over the one that the form was made for."""
+    track(cloud)
+    cloud.hub.push("library/hello", "latest", images.static_site("hello"))
+    fields = {"token": page.token(), "image": "hello", "service": "web", "seen": "hello"}
+
+    first = page.post("/deploy", fields)
+
+    assert first.status_code == 200
+    assert "would run hello:latest in its place" in first.text
+    assert 'name="seen" value="web"' in first.text
+    assert page.messages() == []
+    second = page.post("/deploy", {**fields, "seen": "web"})
+    assert second.status_code == 303
+    assert [message["service"] for message, _ in page.messages()] == ["web"]
 
 
 def test_a_form_that_is_too_long_is_not_read(page: Page) -> None:

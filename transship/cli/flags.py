@@ -108,12 +108,15 @@ def in_flags(text: str) -> str:
     """
     >>> in_flags("Expected `int` >= 1 - at `$.max_instances`")
     'Expected `int` >= 1 - at --max-instances'
+    >>> in_flags("Expected `int` <= 20 - at `$.probe.successes`")
+    'Expected `int` <= 20 - at --probe (successes)'
     """
 
     def flag(field: re.Match[str]) -> str:
-        return "IMAGE" if field[1] == "image" else flag_of(field[1])
+        named = "IMAGE" if field[1] == "image" else flag_of(field[1])
+        return f"{named} ({field[2].lstrip('.')})" if field[2] else named
 
-    return re.sub(r"`\$\.([a-z_]+)[^`]*`", flag, text)
+    return re.sub(r"`\$\.([a-z_]+)([^`]*)`", flag, text)
 
 
 def flag_of(field: str) -> str:

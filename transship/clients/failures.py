@@ -72,8 +72,9 @@ def failure(
     )
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         retry_at = _retry_at(headers.get("retry-after", ""), now)
-        if retry_at is None and is_artifact_registry(host):
-            retry_at = now + _MIRROR_WAIT
+        if is_artifact_registry(host):
+            said += f" (a limit of {source}'s, or of the mirror's own: it does not say whose)"
+            retry_at = retry_at or now + _MIRROR_WAIT
         return RateLimited(said, source=source, retry_at=retry_at)
     if status == HTTPStatus.BAD_GATEWAY and _ROBOTS in text:
         # The one refusal that has neither a status nor a code of its own.

@@ -51,7 +51,7 @@ class RunProbe:
         # What the gate expects is an answer, also where it is a refusal.
         closed = _REFUSED - set(gate.status)
         headers: dict[str, str] = {}
-        good = bad = 0
+        good, bad, status = 0, 0, None
         evidence = "no time was left to look"
         for attempt in range(gate.successes * _STREAKS):
             if attempt:
@@ -71,7 +71,8 @@ class RunProbe:
                 return Verdict(health=Health.HEALTHY, evidence=evidence)
             if bad == gate.successes:
                 break
-        return Verdict(health=Health.UNHEALTHY, evidence=evidence)
+        wanted = f"; right is {gate.wanted}" if gate.status and status is not None else ""
+        return Verdict(health=Health.UNHEALTHY, evidence=evidence + wanted)
 
     def _ask(
         self, uri: str, gate: Gate, headers: dict[str, str], deadline: Deadline

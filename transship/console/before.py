@@ -23,7 +23,9 @@ class Before(Struct, frozen=True, kw_only=True):
 
 def before(parts: Parts, name: ServiceName, image: Reference) -> Before:
     """Raises what Cloud Run raises."""
-    service = parts.kept.get(("before", str(name)), lambda: parts.services.get(name), seconds=_KEPT)
+    service = parts.kept.get(
+        ("service", str(name)), lambda: parts.services.get(name), seconds=_KEPT
+    )
     if service is None:
         return Before(
             exists=False,

@@ -11,7 +11,7 @@ from transship.config import Config
 from transship.errors import InvalidEvent
 from transship.model.messages import decode_message
 from transship.model.naming import ServiceName, default_service
-from transship.model.reference import parse_reference
+from transship.model.reference import Reference, parse_reference
 
 # The buttons, each a kind of message, with the fields that they may send beside the service.
 BUTTONS: Mapping[str, tuple[str, ...]] = {
@@ -31,6 +31,8 @@ class Form(Struct, frozen=True, kw_only=True):
 
     document: Mapping[str, Any]
     service: ServiceName
+    # Of a deploy.
+    image: Reference | None = None
 
     @property
     def data(self) -> bytes:
@@ -62,7 +64,7 @@ def deploy_form(config: Config, fields: Mapping[str, str]) -> Form:
     if said.get("candidate"):
         document["strategy"] = "candidate"
     name = ServiceName(project=config.project, region=config.region, service=service)
-    return _checked(Form(document=document, service=name))
+    return _checked(Form(document=document, service=name, image=reference))
 
 
 def steering_form(kind: str, name: ServiceName, fields: Mapping[str, str], *, by: str) -> Form:

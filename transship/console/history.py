@@ -46,6 +46,15 @@ def history(config: Config, parts: Parts, name: ServiceName) -> History | None:
     )
 
 
+def on_trial(parts: Parts, name: ServiceName, event_id: str) -> bool:
+    """Whether the event has made a revision that visitors do not have yet."""
+    service = parts.kept.get(
+        ("service", str(name)), lambda: parts.services.get(name), seconds=_KEPT
+    )
+    trial = read_trial(service) if service else None
+    return trial is not None and trial.undecided and trial.event_id == event_id
+
+
 def forget(parts: Parts, name: ServiceName) -> None:
     parts.kept.drop(("history", str(name)))
 

@@ -19,6 +19,11 @@ _KEPT = 15.0
 _REMEMBERED = 300.0
 
 
+class _Named(Struct):
+    service: str = ""
+    image: str = ""
+
+
 class Letter(Struct, frozen=True, kw_only=True):
     """*judged* is the verdict that this page has just given: it is on record seconds later."""
 
@@ -28,6 +33,15 @@ class Letter(Struct, frozen=True, kw_only=True):
     @property
     def verdict(self) -> str:
         return self.judged or self.burial.verdict
+
+    @property
+    def about(self) -> str:
+        """The service or image that the message names."""
+        try:
+            said = msgspec.json.decode(self.burial.letter.data or b"", type=_Named)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return "a message"
+        return said.service or said.image or "a message"
 
     @property
     def text(self) -> str:

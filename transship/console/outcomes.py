@@ -25,7 +25,7 @@ _EAGER = timedelta(seconds=15)
 _KEPT_EAGER, _KEPT_PATIENT = 1.0, 5.0
 _REMEMBERED = 3600.0
 _EVENT = re.compile(r"[A-Za-z0-9._-]{1,100}")
-_MESSAGE, _DEFERRED = "event settled", "event deferred"
+_MESSAGE, _DEFERRED, _BURIED = "event settled", "event deferred", "dead letter"
 _WORDS = f'jsonPayload.message="{_MESSAGE}"'
 
 
@@ -65,10 +65,13 @@ class Ended(Struct, frozen=True, kw_only=True):
 
 
 class Deferred(Struct, frozen=True, kw_only=True):
-    """The event failed for the moment, and is delivered again."""
+    """The event failed for the moment, and is delivered again; or it was given up, as dead letter
+    *letter*, whose id Pub/Sub has made.
+    """
 
     time: datetime
     reason: str
+    letter: str = ""
 
 
 def is_event(text: str) -> bool:
@@ -111,8 +114,25 @@ def of_event(parts: Parts, project: str, event_id: str) -> Ended | Deferred | No
         return None
     [entry] = found
     if entry.fields.get("message") == _DEFERRED:
-        return Deferred(time=entry.time, reason=str(entry.fields.get("reason", "")))
+        return Deferred(
+            time=entry.time,
+            reason=str(entry.fields.get("reason", "")),
+            letter=_letter(parts, project, str(entry.fields.get("published_at", ""))),
+        )
     return Ended(time=entry.time, fields=told.from_log(entry.fields))
+
+
+def _letter(parts: Parts, project: str, published_at: str) -> str:
+    """The dead letter that a message became, which keeps when that was published."""
+    if not published_at:
+        return ""
+    words = f'jsonPayload.message="{_BURIED}" AND jsonPayload.published_at="{published_at}"'
+    found = parts.kept.get(
+        ("letter", published_at),
+        lambda: _entries(parts, project, words, 1),
+        seconds=_KEPT_PATIENT,
+    )
+    return str(found[0].fields.get("dead_letter", "")) if found else ""
 
 
 def forget(parts: Parts, name: ServiceName) -> None:

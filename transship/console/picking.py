@@ -74,7 +74,10 @@ def pick(config: Config, parts: Parts, image: Reference, *, spend: bool) -> Pick
         return Picked(image=image, problem=str(error))
     seen = looks.look(parts, image)
     if seen.is_gone:
-        return Picked(image=image, problem=f"{image} does not exist, or is private")
+        return Picked(
+            image=image,
+            problem=f"{image.name} has no {image.identifier} upstream, or is not there, or private",
+        )
     if isinstance(seen.error, PermanentError):
         return Picked(image=image, problem=str(seen.error))
     if seen.head is None:

@@ -40,6 +40,11 @@ class Gate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_d
     patience: Annotated[int, Meta(ge=1, le=3600)] = 60
     watch: Annotated[int, Meta(ge=0, le=86_400)] = 300
 
+    @property
+    def wanted(self) -> str:
+        """In words, where it names any."""
+        return " or ".join(map(str, self.status))
+
     def expects(self, status: int) -> bool:
         return status in self.status if self.status else status < _SERVER_ERRORS
 
