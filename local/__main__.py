@@ -21,7 +21,7 @@ import click
 
 from local import demo as demonstration
 from local import home, verbs
-from local.asking import Ended, announced, in_folder
+from local.asking import Ended, Verbs, announced, in_folder
 from local.chosen import chosen
 from local.front_door import Auth
 from local.invitation import next_commands
@@ -33,7 +33,7 @@ from local.terminal import Terminal, console
 _FAILED = 1
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=Verbs, invoke_without_command=True)
 @click.option(
     "--dir",
     "folder",

@@ -1,7 +1,8 @@
 """How a verb reaches the stack that runs in its folder, and how it ends where it cannot.
 
 The exit statuses are those of `transship` (docs/cli.md): 1 for what failed or was refused, 2 for
-the command line, 3 where no outcome came in time, 4 for a stack or a topic that is not there.
+the command line, 3 where no outcome came in time, 4 for a stack or a topic that is not there, 130
+for Ctrl-C.
 """
 
 import json
@@ -17,7 +18,7 @@ import click
 
 from local import home
 
-FAILED, USAGE, TIMED_OUT, NOT_REACHED = 1, 2, 3, 4
+FAILED, USAGE, TIMED_OUT, NOT_REACHED, INTERRUPTED = 1, 2, 3, 4, 130
 
 _TIMEOUT = 30.0
 
@@ -30,6 +31,16 @@ class Ended(click.ClickException):
     def __init__(self, message: str, status: int = FAILED) -> None:
         super().__init__(message)
         self.exit_code = status  # type: ignore[misc]  # click reads the instance's
+
+
+class Verbs(click.Group):
+    """Ctrl-C ends a verb quietly, as it ends one of `transship`."""
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except KeyboardInterrupt:
+            raise click.exceptions.Exit(INTERRUPTED) from None
 
 
 def in_folder(verb: _Verb) -> _Verb:

@@ -1,6 +1,7 @@
 """The local stack as a person has it: a process of its own in a terminal of its own."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -43,6 +44,26 @@ class Terminal:
             for pid, _, started in _processes()
             if self.process.pid in _ancestors(pid, parents)
         }
+
+
+def interrupted(folder: Path, *words: str) -> tuple[int, str]:
+    """The status of a verb that Ctrl-C ends after its first line, and what it says of that."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "local", *words, "--dir", str(folder)],
+        cwd=CHECKOUT,
+        env=_ENV,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as verb:
+        assert verb.stdout
+        assert verb.stdout.readline()
+        verb.send_signal(signal.SIGINT)
+        try:
+            _, said = verb.communicate(timeout=_GONE)
+        finally:
+            verb.kill()
+    return verb.returncode, said
 
 
 def run(folder: Path, *words: str) -> click.testing.Result:

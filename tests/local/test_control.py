@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from local import home, world
-from tests.local.command_line import Terminal, run, started
+from tests.local.command_line import Terminal, interrupted, run, started
 
 pytestmark = pytest.mark.stack
 
@@ -131,6 +131,12 @@ def test_the_log_of_a_function_is_its_json(terminal: Terminal) -> None:
     terminal.run("publish", "--wait", "{}")
     entries = [json.loads(line) for line in terminal.ok("logs").splitlines()]
     assert "event settled" in [entry["message"] for entry in entries]
+
+
+@pytest.mark.parametrize("verb", ["outcomes", "logs"])
+def test_ctrl_c_ends_what_follows_quietly(terminal: Terminal, verb: str) -> None:
+    terminal.run("publish", "--wait", "{}")
+    assert interrupted(terminal.folder, verb, "--follow") == (130, "")
 
 
 @pytest.mark.parametrize(
