@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlencode
@@ -107,6 +108,8 @@ def _call(folder: Path, target: str, body: bytes | None) -> Any:
         with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:
             return json.load(answer)
     except urllib.error.HTTPError as refused:
-        raise Ended(json.load(refused)["error"]) from refused
+        # Everything that is sent is an argument of the verb's.
+        status = USAGE if refused.code == HTTPStatus.BAD_REQUEST else FAILED
+        raise Ended(json.load(refused)["error"], status) from refused
     except OSError as error:
         raise Ended(f"the stack does not answer: {error}", NOT_REACHED) from error

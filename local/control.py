@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlsplit
 
 from local.outcomes import Outcomes
-from local.switches import Switches, Wrong
+from local.switches import Absent, Switches, Wrong
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +62,8 @@ class Control:
             return 404, {"error": f"{method} {path} is nothing here"}
         try:
             return 200, found(self, sent)
+        except Absent as absent:
+            return 404, {"error": str(absent)}
         except KeyError as missing:
             return 400, {"error": f"{missing.args[0]}: is missing"}
         except (TypeError, ValueError) as wrong:

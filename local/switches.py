@@ -23,6 +23,10 @@ class Wrong(ValueError):
     """What was asked for cannot be; the message says what would be right."""
 
 
+class Absent(LookupError):
+    """What was named well is not there."""
+
+
 class Switches:
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
@@ -49,7 +53,7 @@ class Switches:
         try:
             self._stack.hub.delete_tag(repository, tag)
         except LookupError as error:
-            raise Wrong(f"image: {error} on the local Docker Hub") from error
+            raise Absent(f"image: {error} on the local Docker Hub") from error
 
     def limit(self, *, on: bool) -> None:
         """Whether Docker Hub answers pulls by 429, whatever is left of the account's quota."""

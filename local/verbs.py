@@ -229,7 +229,7 @@ def logs(folder: Path, name: str, *, follow: bool) -> None:
     announced(folder)
     known = sorted(path.stem for path in (folder / "log").glob("*.log"))
     if name not in known:
-        raise Ended(f"no log of {name!r}; right is one of {', '.join(known)}")
+        raise Ended(f"no log of {name!r}; right is one of {', '.join(known)}", asking.USAGE)
     logbook = Logbook(folder / "log" / f"{name}.log", from_start=True)
     output = console()
     while True:
