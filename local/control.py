@@ -98,6 +98,7 @@ _ROUTES: dict[tuple[str, str], Answer] = {
     ("POST", "/part"): lambda control, sent: control.switches.set_part(
         str(sent["name"]), up=_flag(sent, "up")
     ),
+    ("POST", "/page"): lambda control, sent: control.switches.page(str(sent["email"])),
     ("POST", "/clock"): lambda control, sent: control.switches.advance(float(sent["seconds"])),
 }
 

@@ -12,6 +12,7 @@ import http.client
 import json
 import logging
 import secrets
+import threading
 import time
 from collections.abc import Callable
 from http import HTTPStatus
@@ -51,6 +52,7 @@ class FrontDoor:
         self._kid = secrets.token_hex(3)
         self._servers: list[ThreadingHTTPServer] = []
         self._doors: dict[str, str] = {}
+        self._making = threading.Lock()
         self.keys_url = ""
 
     def start(self) -> None:
@@ -64,11 +66,12 @@ class FrontDoor:
 
     def door(self, email: str) -> str:
         """The page's address for *email*, who is signed in there."""
-        if email not in self._doors:
-            self._doors[email] = self._serve(
-                lambda request: self._pass_on(request, email), f"door of {email}"
-            )
-        return self._doors[email]
+        with self._making:
+            if email not in self._doors:
+                self._doors[email] = self._serve(
+                    lambda request: self._pass_on(request, email), f"door of {email}"
+                )
+            return self._doors[email]
 
     def assertion(self, email: str, /, **claims: Any) -> str:
         """As IAP signs it."""

@@ -4,6 +4,7 @@ import re
 import threading
 from collections.abc import Callable
 
+from local import world
 from local.chosen import PAUSED
 from local.functions import Function
 from local.registry.faults import pull_limit
@@ -13,6 +14,7 @@ from local.stack import Stack
 _HUB = "docker.io/"
 _REPOSITORY = re.compile(r"[a-z0-9]+(?:[._/-][a-z0-9]+)*")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)*", re.ASCII)
 _TEXT_LIMIT = 10_000
 _LONGEST = 30 * 24 * 3600
 # Those whose decisions the setting is part of, as infra/functions.tf gives it to them.
@@ -100,6 +102,16 @@ class Switches:
             else:
                 stop()
                 self._down.add(name)
+
+    def page(self, email: str) -> dict[str, str]:
+        """Where the page is for whom *email* names, and what they may do there."""
+        if not _EMAIL.fullmatch(email):
+            raise Wrong(f"as: {email!r} is no e-mail address; right is for example {world.VIEWER}")
+        rights = {world.OPERATOR: "may steer", world.VIEWER: "may look"}
+        return {
+            "url": self._stack.front_door.door(email),
+            "rights": rights.get(email, "is on no list"),
+        }
 
     def state(self) -> dict[str, object]:
         stack = self._stack

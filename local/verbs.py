@@ -32,6 +32,7 @@ def add_to(group: click.Group) -> None:
         pause,
         down,
         clock,
+        page,
         logs,
     ):
         group.add_command(verb)
@@ -217,6 +218,26 @@ def advance(folder: Path, duration: str) -> None:
     if found is None:
         raise click.BadParameter("right is a number and s, m, h or d, for example 1h")
     click.echo(asking.post(folder, "/clock", {"seconds": float(found[1]) * _UNITS[found[2]]}))
+
+
+@click.command
+@click.option(
+    "--as",
+    "who",
+    metavar="EMAIL",
+    default=world.OPERATOR,
+    show_default=True,
+    help=f"Who is signed in: {world.VIEWER} may look only, others see nothing.",
+)
+@in_folder
+@click.pass_obj
+def page(folder: Path, who: str) -> None:
+    """Print the address of transship's page, where EMAIL is signed in; when piped, that alone."""
+    found = asking.post(folder, "/page", {"email": who})
+    output = console()
+    output.print(found["url"], soft_wrap=True)
+    if output.is_terminal:
+        output.print(f"  {who} is signed in there, and {found['rights']}", style="dim")
 
 
 @click.command

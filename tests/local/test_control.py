@@ -1,6 +1,7 @@
 """The verbs and the control server, over one running stack."""
 
 import json
+import re
 import subprocess
 import urllib.error
 import urllib.request
@@ -133,6 +134,25 @@ def test_the_log_of_a_function_is_its_json(terminal: Terminal) -> None:
     assert "event settled" in [entry["message"] for entry in entries]
 
 
+def test_the_page_is_at_the_address_of_whoever_looks(terminal: Terminal) -> None:
+    def shown(*words: str) -> tuple[int, str]:
+        url = terminal.ok("page", *words)
+        assert re.fullmatch(r"http://127\.0\.0\.1:[0-9]+\n", url)
+        try:
+            with urllib.request.urlopen(f"{url.strip()}/", timeout=10) as answer:
+                return int(answer.status), answer.read().decode()
+        except urllib.error.HTTPError as refused:
+            with refused:
+                return refused.code, refused.read().decode()
+
+    assert terminal.ok("page").strip() in (terminal.folder.parent / "stack.txt").read_text()
+    assert terminal.ok("page") == terminal.ok("page", "--as", world.OPERATOR)
+    for words, who in (((), world.OPERATOR), (("--as", world.VIEWER), world.VIEWER)):
+        status, text = shown(*words)
+        assert (status, who in text) == (200, True)
+    assert shown("--as", "nobody@example.com")[0] == 403
+
+
 @pytest.mark.parametrize("verb", ["outcomes", "logs"])
 def test_ctrl_c_ends_what_follows_quietly(terminal: Terminal, verb: str) -> None:
     terminal.run("publish", "--wait", "{}")
@@ -155,6 +175,8 @@ def test_ctrl_c_ends_what_follows_quietly(terminal: Terminal, verb: str) -> None
         (["tags", "somebody/nothing"], "`push` makes one", 1),
         (["delete-tag", "Bad Name"], "is not a Docker Hub image", 2),
         (["delete-tag", "somebody/nothing"], "has no tag latest", 1),
+        (["page", "--as", "viewer"], "right is for example viewer@example.com", 2),
+        (["page", "--as", "a b@example.com"], "no e-mail address", 2),
         (["logs", "nothing"], "deploy_image", 2),
         (["publish", "--topic", "nosuch", "{}"], "right is one of gcr, transship-", 4),
         (["publish", "--topic", "", "{}"], "right is one of gcr, transship-", 4),
