@@ -2,8 +2,8 @@
 
 https://cloud.google.com/logging/docs/reference/v2/rest/v2/entries/list. A line on a function's
 stdout becomes an entry as on Cloud Run: JSON is the payload, and its special fields are lifted
-(https://cloud.google.com/logging/docs/structured-logging). Filters: comparisons by `=` and `>=`
-that are joined by AND, and alternatives in parentheses; any other is refused.
+(https://cloud.google.com/logging/docs/structured-logging). Filters: comparisons by `=`, `>=`
+and `=~` that are joined by AND, and alternatives in parentheses; any other is refused.
 """
 
 import json

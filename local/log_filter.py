@@ -3,9 +3,10 @@
 https://cloud.google.com/logging/docs/view/logging-query-language
 
     filter     = comparison { AND comparison }
-    comparison = path ( "=" | ">=" ) ( string | "(" string { OR string } ")" )
+    comparison = path ( "=" | ">=" | "=~" ) ( string | "(" string { OR string } ")" )
 
-Strings are compared whatever their case, and times as the text that they are.
+Strings are compared whatever their case, and times as the text that they are. A pattern (RE2 there,
+Python's here) is found anywhere in a string, and has to have its case.
 """
 
 import re
@@ -14,7 +15,7 @@ from typing import Any
 
 _STRING = r'"(?:[^"\\]|\\.)*"'
 _COMPARISON = re.compile(
-    rf"\s*(?P<path>[A-Za-z_][\w.]*)\s*(?P<sign>>=|=)\s*"
+    rf"\s*(?P<path>[A-Za-z_][\w.]*)\s*(?P<sign>>=|=~|=)\s*"
     rf"(?:(?P<one>{_STRING})|\((?P<some>\s*{_STRING}(?:\s+OR\s+{_STRING})*\s*)\))\s*(?P<and>AND\b)?"
 )
 
@@ -45,15 +46,30 @@ def parse_filter(text: str) -> Matches:
 
 def _test(found: re.Match[str]) -> Matches:
     path = found["path"].split(".")
+    # Of a pattern's own backslashes only those before a quote are the string's.
+    escaped = r"\\(\")" if found["sign"] == "=~" else r"\\(.)"
     wanted = [
-        re.sub(r"\\(.)", r"\1", text[1:-1])
+        re.sub(escaped, r"\1", text[1:-1])
         for text in re.findall(_STRING, found["one"] or found["some"])
     ]
+    if found["sign"] == "=~":
+        patterns = [_pattern(text) for text in wanted]
+        # A field that is not there matches nothing, not even a pattern that takes anything.
+        return lambda entry: (
+            bool(text := _value(entry, path)) and any(each.search(text) for each in patterns)
+        )
     if found["sign"] == ">=":
         # RFC 3339 in UTC, whichever way it says so.
         return lambda entry: _utc(_value(entry, path)) >= _utc(wanted[0])
     folded = {text.casefold() for text in wanted}
     return lambda entry: _value(entry, path).casefold() in folded
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    try:
+        return re.compile(text)
+    except re.error as error:
+        raise ValueError(f"the pattern {text!r} is none: {error}") from error
 
 
 def _value(entry: Mapping[str, Any], path: list[str]) -> str:

@@ -7,6 +7,7 @@ What gcloud asks beyond this machine is refused: the token that it has here is g
 """
 
 import http.client
+import json
 import logging
 import re
 import threading
@@ -20,6 +21,9 @@ log = logging.getLogger(__name__)
 
 _TIMEOUT = 60.0
 _BODY_LIMIT = 32 * 2**20
+# What is not implemented is not in a minute either, and gcloud asks again for half a minute where
+# the status is above 499 (googlecloudsdk's apitools/base/py/http_wrapper.py, CheckResponse).
+_FOR_GOOD = HTTPStatus.BAD_REQUEST
 _REGIONAL = re.compile(r"(?:(?P<region>[a-z]+(?:-[a-z]+)+[0-9]+)-)?127\.0\.0\.1(?::[0-9]+)?")
 # https://www.rfc-editor.org/rfc/rfc9110.html#section-7.6.1; the length is said anew.
 _OF_THIS_HOP = frozenset({
@@ -90,7 +94,8 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             there.request(self.command, target, body, {**_passed(self.headers), "Host": host})
             answer = there.getresponse()
-            self._send(answer.status, _passed(answer.headers), answer.read())
+            status = _FOR_GOOD if answer.status == HTTPStatus.NOT_IMPLEMENTED else answer.status
+            self._send(status, _passed(answer.headers), answer.read())
         except (OSError, http.client.HTTPException) as error:
             self._send(HTTPStatus.BAD_GATEWAY, {}, f"{host} does not answer: {error}\n".encode())
         finally:
@@ -101,7 +106,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True  # what was not read is not the next request
         # Of the answer to a CONNECT gcloud shows the reason phrase alone.
         reason = f"{host.rpartition(':')[0] or host} is no part of the local cloud"
-        self._send(HTTPStatus.NOT_IMPLEMENTED, {}, f"{reason}\n".encode(), reason)
+        error = {"code": _FOR_GOOD, "message": reason, "status": "UNIMPLEMENTED"}
+        body = json.dumps({"error": error}).encode()
+        self._send(_FOR_GOOD, {"Content-Type": "application/json"}, body, reason)
 
     def _send(
         self, status: int, headers: dict[str, str], body: bytes, reason: str | None = None

@@ -21,6 +21,9 @@ from local.samples import Sample
 from local.stack import Part, Stack
 from local.switches import Switches
 
+# What docs/operations.md asks gcloud for besides.
+_ELSEWHERE = ("cloudscheduler", "secretmanager")
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Running:
@@ -119,8 +122,12 @@ def gcloud(
         "CLOUDSDK_PROXY_ADDRESS": "127.0.0.1",
         "CLOUDSDK_PROXY_PORT": str(regions.port),
         f"{overrides}ARTIFACTREGISTRY": f"{artifact_registry.address}/",
+        f"{overrides}LOGGING": f"{stack.logging.url}/",
         f"{overrides}PUBSUB": f"{stack.pubsub.rest_url.rstrip('/')}/",
         f"{overrides}RUN": f"{stack.run.v1_url}/",
+        # Not here. Of a refused tunnel gcloud would make thirty seconds and a traceback; asked
+        # without one, the proxy answers.
+        **{f"{overrides}{api.upper()}": f"http://{api}.googleapis.com/" for api in _ELSEWHERE},
     }
 
 

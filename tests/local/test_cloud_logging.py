@@ -81,12 +81,38 @@ def test_filters_choose_and_pages_follow(log: CloudLogging, tmp_path: Path) -> N
 
 @pytest.mark.parametrize(
     "words",
-    ['a="b" OR c="d"', 'NOT a="b"', 'a=~"b"', "severity>=ERROR", '"text"', 'a="b" AND', "a=b"],
+    ['a="b" OR c="d"', 'NOT a="b"', 'a!~"b"', "severity>=ERROR", '"text"', 'a="b" AND', "a=b"],
 )
 def test_a_filter_beyond_its_language_is_refused(log: CloudLogging, words: str) -> None:
     status, answer = listed(log, words)
 
     assert (status, answer["error"]["status"]) == (501, "UNIMPLEMENTED")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        (r"^dev\.transship\.", True),
+        (r"deployed\.v[0-9]$", True),
+        ("DEPLOYED", False),  # else comparisons have no case
+        (r"dev\\.", False),
+        ("^transship", False),
+    ],
+)
+def test_a_pattern_is_looked_for_in_the_text(
+    log: CloudLogging, tmp_path: Path, pattern: str, found: bool
+) -> None:
+    write(tmp_path / "bury.log", {"type": "dev.transship.deployed.v1", "n": 1}, {"n": 2})
+    eventually(lambda: len(log.payloads()) == 2, "the lines are read")
+
+    _, answer = listed(log, f'jsonPayload.type=~"{pattern}" AND jsonPayload.n="1"')
+
+    assert bool(answer["entries"]) is found
+    assert listed(log, 'jsonPayload.type=~".*" AND jsonPayload.n="2"')[1]["entries"] == []
+
+
+def test_a_pattern_that_is_none_is_refused(log: CloudLogging) -> None:
+    assert listed(log, 'jsonPayload.type=~"("')[0] == 400
 
 
 def test_whoever_has_no_token_or_no_grant_reads_nothing(log: CloudLogging) -> None:

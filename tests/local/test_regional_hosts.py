@@ -1,6 +1,7 @@
 """gcloud's way to a region of the local cloud, and to nothing outside of it."""
 
 import http.client
+import json
 import logging
 import socket
 import threading
@@ -20,7 +21,7 @@ class Echo(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
         token = self.headers["Authorization"]
         said = f"{self.headers['Host'].partition(':')[0]} {self.path} {token} {body}".encode()
-        self.send_response(418)
+        self.send_response(501 if self.path == "/none" else 418)
         self.send_header("Content-Length", str(len(said)))
         self.end_headers()
         self.wfile.write(said)
@@ -62,6 +63,12 @@ def test_a_request_arrives_as_it_was_sent(proxy: int, echo: int, host: str) -> N
     assert said == (418, f"{host} /a%20b?c=http://d Bearer ya29.local.somebody text")
 
 
+def test_what_is_not_implemented_is_refused_for_good(proxy: int, echo: int) -> None:
+    """Other clients get Google's 501; gcloud would ask again and again."""
+    status, said = asked(proxy, f"http://127.0.0.1:{echo}/none", "why")
+    assert (status, said.endswith("why")) == (400, True)
+
+
 @pytest.mark.parametrize(
     "url", ["http://run.example/", "http://127.0.0.1@run.example/", "http://127.0.0.1.run.example/"]
 )
@@ -70,8 +77,8 @@ def test_nothing_is_sent_beyond_this_machine(
 ) -> None:
     with caplog.at_level(logging.WARNING):
         status, said = asked(proxy, url)
-    assert status == 501
-    assert "no part of the local cloud" in said
+    assert status == 400  # 501 gcloud would ask again and again
+    assert "no part of the local cloud" in json.loads(said)["error"]["message"]
     assert "run.example" in caplog.text
 
 

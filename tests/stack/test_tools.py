@@ -107,6 +107,42 @@ def test_gcloud_publishes_and_reads_what_came_of_it(env: dict[str, str]) -> None
     pytest.fail("no outcome came")
 
 
+def test_gcloud_reads_the_log_as_operations_md_says(env: dict[str, str]) -> None:
+    words = r'jsonPayload.type=~"^dev\.transship\." AND jsonPayload.service="hello"'
+    read = ("logging", "read", f"--project={world.PROJECT}", "--freshness=1d", "--limit=20", words)
+    entries = gcloud(env, *read)
+    assert "dev.transship.deployed.v1" in {entry["jsonPayload"]["type"] for entry in entries}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("run", "services", "update-traffic", "hello", "--to-latest"), "does not implement PUT"),
+        (("run", "revisions", "list"), "does not implement GET"),
+        (("logging", "read", "severity>=ERROR"), "does not know the filter"),
+        (("scheduler", "jobs", "describe", "transship-sweep"), "no part of the local cloud"),
+        (("secrets", "versions", "list", "docker-hub-token"), "no part of the local cloud"),
+    ],
+)
+def test_gcloud_is_refused_at_once_what_is_not_implemented(
+    env: dict[str, str], arguments: tuple[str, ...], said: str
+) -> None:
+    if shutil.which("gcloud") is None:
+        pytest.skip("gcloud is not installed")
+    place = {"run": [f"--region={world.LOCATION}"], "scheduler": [f"--location={world.LOCATION}"]}
+    done = subprocess.run(
+        ["gcloud", *arguments, *place.get(arguments[0], [])],
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=15,  # asked again and again it would take thirty seconds
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "UNIMPLEMENTED" in done.stderr
+    assert said in done.stderr
+
+
 def test_skopeo_reads_both_registries_and_sees_one_image(env: dict[str, str]) -> None:
     inspect = ("inspect", "--tls-verify=false")
     hub = run(env, "skopeo", *inspect, f"docker://{env['LOCAL_HUB']}/{IMAGE}")
