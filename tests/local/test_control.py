@@ -1,8 +1,10 @@
 """The verbs and the control server, over one running stack."""
 
 import json
+import os
 import re
 import subprocess
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -10,6 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from local import home, world
+from tests.fixtures.stage import eventually
 from tests.local.command_line import Terminal, interrupted, run, started
 
 pytestmark = pytest.mark.stack
@@ -121,6 +124,34 @@ def test_while_paused_a_moved_tag_is_not_followed(terminal: Terminal) -> None:
         assert [each["reason"] for each in told["data"]["decisions"]] == ["paused"]
     finally:
         terminal.ok("pause", "off")
+
+
+def test_why_says_paused_from_one_look_at_the_tag_to_the_next(terminal: Terminal) -> None:
+    """As docs/local.md has it."""
+
+    def why() -> list[str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "transship", "why", "stays", "--format", "json"],
+            env={**os.environ, **home.look(terminal.folder).env},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return [each["reason"] for each in json.loads(done.stdout)["reasons"]]
+
+    terminal.ok("push", "somebody/stays", "--text", "one")
+    terminal.ok("publish", "--wait", '{"image": "somebody/stays"}')
+    terminal.ok("pause", "on")
+    try:
+        terminal.ok("push", "somebody/stays", "--text", "two")
+        assert why() == ["due"]
+        terminal.ok("clock", "advance", "10m")
+        eventually(lambda: why() == ["paused"], "the sweep has looked")
+    finally:
+        terminal.ok("pause", "off")
+    assert why() == ["paused"]
+    terminal.ok("clock", "advance", "10m")
+    eventually(lambda: not {"due", "paused"} & set(why()), "the next sweep deploys it")
 
 
 def test_the_clock_moves_as_far_as_it_is_told(terminal: Terminal) -> None:
