@@ -130,7 +130,7 @@ def _deploy(port: int, service: str) -> None:
     message = json.dumps({"image": SITE, "service": service}).encode()
     push = {
         "message": {"messageId": service, "data": base64.b64encode(message).decode()},
-        "subscription": world.subscription("transship-deploy-push"),
+        "subscription": world.subscription("transship-deploy"),
     }
     status = ask(port, "POST", "/", json.dumps(push).encode())
     if status != 200:

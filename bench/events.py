@@ -72,7 +72,7 @@ def _ignored_hint() -> bytes:
     }
     data = base64.b64encode(json.dumps(entry).encode()).decode()
     message = {"messageId": "1", "publishTime": "2026-11-24T12:00:00Z", "data": data}
-    push = {"message": message, "subscription": world.subscription("transship-hints-push")}
+    push = {"message": message, "subscription": world.subscription("transship-hints")}
     return json.dumps(push).encode()
 
 

@@ -74,7 +74,8 @@ def make_topics(
         given_up = {"dead_letter_topic": world.DEAD_LETTER, "max_delivery_attempts": attempts}
         subscriber.create_subscription(
             {
-                "name": world.subscription(f"{_short(topic)}-push"),
+                # As infra/ names it.
+                "name": world.subscription(f"transship-{_short(topic).removeprefix('transship-')}"),
                 "topic": topic,
                 # The topic in the URL's path, as infra/ has it.
                 "push_config": {"push_endpoint": f"{urls[target]}/{topic}"},

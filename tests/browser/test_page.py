@@ -87,7 +87,7 @@ def test_a_dead_letter_is_replayed(operator: Visitor) -> None:
     letter = operator.publish(
         world.DEAD_LETTER,
         {"image": "example/late", "service": "late"},
-        CloudPubSubDeadLetterSourceSubscription="transship-deploy-push",
+        CloudPubSubDeadLetterSourceSubscription="transship-deploy",
         CloudPubSubDeadLetterSourceSubscriptionProject=world.PROJECT,
         CloudPubSubDeadLetterSourceDeliveryCount="100",
     )
@@ -212,7 +212,7 @@ def test_nobody_is_kept_out(operator: Visitor) -> None:
     letter = operator.publish(
         world.DEAD_LETTER,
         {"image": "example/given-up"},
-        CloudPubSubDeadLetterSourceSubscription="transship-deploy-push",
+        CloudPubSubDeadLetterSourceSubscription="transship-deploy",
         CloudPubSubDeadLetterSourceSubscriptionProject=world.PROJECT,
     )
     operator.logged(letter)

@@ -14,7 +14,7 @@ from tests.fixtures.functions import Cloud, Function, push_body, running
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 SOURCE = {
     "CloudPubSubDeadLetterSourceDeliveryCount": "5",
-    "CloudPubSubDeadLetterSourceSubscription": "transship-deploy-push",
+    "CloudPubSubDeadLetterSourceSubscription": "transship-deploy",
     "CloudPubSubDeadLetterSourceSubscriptionProject": "sample-project",
     "CloudPubSubDeadLetterSourceTopicPublishTime": "2026-11-01T12:00:00.000Z",
 }
@@ -42,7 +42,7 @@ def test_a_dead_letter_is_one_entry_of_the_log(
     assert entry["message"] == "dead letter"
     assert entry["severity"] == "ERROR", "somebody has to look"
     assert entry["dead_letter"] == "42"
-    assert entry["subscription"] == "projects/sample-project/subscriptions/transship-deploy-push"
+    assert entry["subscription"] == "projects/sample-project/subscriptions/transship-deploy"
     assert entry["published_at"] == "2026-11-01T12:00:00+00:00"
     assert json.loads(entry["text"]) == {"image": "nginx"}
     assert cloud.outcomes() == [], "it is no event of its own"

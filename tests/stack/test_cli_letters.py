@@ -151,7 +151,7 @@ def test_a_replayed_hint_of_gcr_is_heard_and_nobody_else_hears_of_a_push(
     own_stage.settle(web.message())
     pushed = {"action": "INSERT", "tag": f"{world.MIRROR}/{web.repository}:latest"}
     given_up = {
-        "CloudPubSubDeadLetterSourceSubscription": "gcr-push",
+        "CloudPubSubDeadLetterSourceSubscription": "transship-gcr",
         "CloudPubSubDeadLetterSourceSubscriptionProject": world.PROJECT,
     }
     letter = own_stage.publish(pushed, world.DEAD_LETTER, given_up)
