@@ -89,8 +89,10 @@ class Standing(Struct, frozen=True, kw_only=True):
         meant = str(self.upstream or self.follower.given or "")
         for bad in self.follower.bad:
             if meant in {bad.child, bad.index}:
+                # Who took it back is said as "by somebody".
+                joint = " " if bad.evidence.startswith("by ") else ": "
                 words = (bad.reason.replace("_", " "), bad.evidence)
-                return Note(at=bad.at, why=": ".join(word for word in words if word))
+                return Note(at=bad.at, why=joint.join(word for word in words if word))
         return None
 
 

@@ -117,7 +117,7 @@ def test_status_lists_the_revisions_and_a_rollback_needs_no_name(
     assert (told["revision"], told["follows"]) == (first, False)
     assert told["runs"] == listed[1]["runs"], "what visitors get, not what was given"
     assert told["given"] == listed[0]["runs"]
-    assert told["reasons"][0]["why"].startswith("withdrawn: by tester")
+    assert told["reasons"][0]["why"].startswith("withdrawn by tester")
 
 
 def test_a_shell_offers_the_names_of_services(own_stage: Stage, command: Command) -> None:

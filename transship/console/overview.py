@@ -81,7 +81,7 @@ class Row(Struct, frozen=True, kw_only=True):
 
     @property
     def clear(self) -> str:
-        return self.standing.clear(self.in_the_way)
+        return self.standing.clear(self.in_the_way).removeprefix("nothing to clear: ")
 
 
 class Overview(Struct, frozen=True, kw_only=True):
