@@ -7,6 +7,7 @@ from handlers.steer import steerable
 from transship.config import Config
 from transship.errors import Refused, ServiceConflict
 from transship.model.advance import Steer
+from transship.model.candidate import is_undecided, read_trial
 from transship.model.naming import ServiceName
 from transship.model.note import Note
 from transship.model.outcome import WITHDRAWN, Outcome, RolledBack, Steered
@@ -22,8 +23,10 @@ from transship.model.recall import (
     withdraw,
 )
 from transship.model.record import Record
+from transship.model.report import tried_again
 from transship.model.service import Service
 from transship.model.steering import AdvanceRequest, ClearRequest, RollbackRequest, Steering, place
+from transship.model.trial import Trial
 from transship.ports import Parts
 from transship.rollout import Landed, watch
 from transship.trial import move_on
@@ -38,7 +41,7 @@ def handle(
     name = place(request, project=config.project, region=config.region)
     match request:
         case AdvanceRequest():
-            return _advance(request, name, parts)
+            return _advance(request, delivery, name, parts)
         case RollbackRequest():
             return _roll_back(request, delivery, name, config, parts)
         case ClearRequest():
@@ -46,19 +49,38 @@ def handle(
     raise AssertionError(request)
 
 
-def _advance(request: AdvanceRequest, name: ServiceName, parts: Parts) -> Outcome | None:
+def _advance(
+    request: AdvanceRequest, delivery: Delivery, name: ServiceName, parts: Parts
+) -> Outcome | None:
     """The deploy's own event tells how its trial ended; what was taken back from visitors later is
-    told here, and how the trial ended that a `clear` began. Also when this message is redelivered
-    after a crash.
+    told here, and how a trial ended that a `clear` or a `release` let go on. Also when this message
+    is redelivered after a crash.
     """
+    before = _trial_of(request.event_id, parts.services.get(name))
     move_on(name, request.event_id, parts)
     service = parts.services.get(name)
-    bad = bad_of(service.annotations, request.event_id) if service else None
-    record = service.record if service else None
-    is_deploys = record is not None and record.cause == request.event_id
-    if bad is None or (is_deploys and bad.reason != "rolled_back"):
+    if service is None:
         return None
-    return _rolled_back(request.event_id, watch(name, Landed(seen=None), parts), bad)
+    bad, record = bad_of(service.annotations, request.event_id), service.record
+    if bad is not None and bad.reason == "rolled_back":
+        return _rolled_back(request.event_id, watch(name, Landed(seen=None), parts), bad)
+    trial = before or _trial_of(request.event_id, service)
+    revision = bad.revision if bad else trial.revision if trial else ""
+    if record is None or record.cause == request.event_id or revision != service.latest_created:
+        # The deploy's own, or overtaken by another.
+        return None
+    if bad is not None:
+        return tried_again(request.event_id, service, bad)
+    is_news = (before is not None and before.undecided) or delivery.attempt > 1
+    if not is_news or is_undecided(service):
+        return None
+    service = watch(name, Landed(seen=None), parts)
+    return tried_again(request.event_id, service, None) if service.serves_latest else None
+
+
+def _trial_of(event_id: str, service: Service | None) -> Trial | None:
+    trial = read_trial(service) if service else None
+    return trial if trial and trial.event_id == event_id else None
 
 
 def _roll_back(

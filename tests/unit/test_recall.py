@@ -111,7 +111,7 @@ def test_what_is_cleared_and_still_bad_gets_no_visitor_and_is_told_of(world: Wor
 
     world.settle(world.event("3", kind="clear", by="ann"))
 
-    assert told(world, "3") == [("steered", "steered"), ("rolled_back", "rejected")]
+    assert told(world, "3") == [("steered", "steered"), ("failed", "rejected")]
     assert world.run.served == [FIRST.value]
     (bad,) = read_quarantine(service_of(world).annotations)
     assert (bad.child, bad.event_id) == (GOOD.value, "3")

@@ -7,7 +7,7 @@ from tests.unit.trial_world import BAD, FIRST, GOOD, OTHER, World, told
 from tests.unit.trials import CANDIDATE, UNWATCHED, refused, service_of
 from transship.model.gate import Health
 from transship.model.marks import Marks
-from transship.model.outcome import RolledBack, Steered
+from transship.model.outcome import RolledBack
 from transship.model.quarantine import quarantine_marks, quarantined, read_quarantine
 from transship.model.traffic import public_text
 
@@ -99,8 +99,7 @@ def test_what_was_cleared_serves_again(world: World) -> None:
 
     world.settle(world.event("4", kind="clear", digest=GOOD.value, by="ann"))
 
-    assert isinstance(world.published[-1], Steered)
-    assert told(world, "4") == [("steered", "steered")]
+    assert told(world, "4") == [("steered", "steered"), ("deployed", "new_image")]
     assert public_text(service_of(world).asked_traffic) == "LATEST=100"
     assert world.run.served[-1] == GOOD.value
     world.settle(back)

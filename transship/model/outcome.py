@@ -37,7 +37,8 @@ class Deployed(Outcome, frozen=True, kw_only=True):
 
     *resolved_by* says whose word it was what the tag means, and *mirror_since*, while the upstream
     was silent, since when that is known: the tag may have moved since then. *previous_digest* is
-    what the service was asked to run before.
+    what the service was asked to run before. *tried_again*: a `clear` or a `release` has let a
+    revision be tried again, and *event_id* is that message's, which has had its outcome.
     """
 
     type: ClassVar[str] = "dev.transship.deployed.v1"
@@ -55,10 +56,18 @@ class Deployed(Outcome, frozen=True, kw_only=True):
     blobs: int = 0
     bytes: int = 0
     seconds: float = 0.0
+    tried_again: bool = False
+
+    @property
+    def id(self) -> str:
+        return _id(self.event_id, tried_again=self.tried_again)
 
 
 class Failed(Outcome, frozen=True, kw_only=True):
-    """The image was deployed and never became ready; traffic stays where it was."""
+    """The image was deployed and never got visitors, or lost them; *serving* has them.
+
+    *tried_again* as of Deployed.
+    """
 
     type: ClassVar[str] = "dev.transship.failed.v1"
 
@@ -69,6 +78,11 @@ class Failed(Outcome, frozen=True, kw_only=True):
     message: str = ""
     log_url: str = ""
     serving: str = ""
+    tried_again: bool = False
+
+    @property
+    def id(self) -> str:
+        return _id(self.event_id, tried_again=self.tried_again)
 
 
 class Unchanged(Outcome, frozen=True, kw_only=True):
@@ -190,6 +204,10 @@ class Rejected(Outcome, frozen=True, kw_only=True):
 
     error: str
     rule: str = ""
+
+
+def _id(event_id: str, *, tried_again: bool) -> str:
+    return f"{event_id}.{'tried_again' if tried_again else 'outcome'}"
 
 
 def in_words(error: PermanentError) -> dict[str, str]:

@@ -20,6 +20,7 @@ from transship.model.reason import Reason
 from transship.model.record import Record
 from transship.model.request import Deploy
 from transship.model.service import Revision, Service, State
+from transship.model.witnessed import passed
 
 
 def about(deploy: Deploy) -> dict[str, Any]:
@@ -103,6 +104,33 @@ def turned_out_bad(deploy: Deploy, service: Service, bad: Bad, revision: Revisio
     )
 
 
+def tried_again(event_id: str, service: Service, bad: Bad | None) -> Deployed | Failed:
+    """How the trial of the newest revision ended that *event_id*, a `clear` or a `release`, let go
+    on; *bad* is what stands on the service about it where it failed.
+    """
+    name, record = service.name, service.record
+    said: dict[str, Any] = {
+        "event_id": event_id,
+        "image": str(record.image) if record else "",
+        "service": name.service,
+        "project": name.project,
+        "region": name.region,
+        "revision": service.latest_created,
+        "tried_again": True,
+        **_lineage(record),
+    }
+    if bad is not None:
+        return Failed(**said, reason=bad.reason, message=bad.evidence, serving=service.kept or "")
+    return Deployed(
+        **said,
+        previous_digest=str(record.previous or "") if record else "",
+        changed=True,
+        reason=record.reason if record else "",
+        detail=passed(service.annotations, service.latest_created),
+        url=service.uri,
+    )
+
+
 def planned(deploy: Deploy, changes: Sequence[Change], resolved: Digest) -> Outcome:
     """*resolved* is an index's digest, or that of an image without one."""
     return Planned(
@@ -131,7 +159,7 @@ def describe(change: Change) -> str:
             return f"{'let' if change.public else 'do not let'} everybody invoke {change.service}"
 
 
-def _lineage(record: Record | None) -> dict[str, str]:
+def _lineage(record: Record | None) -> dict[str, Any]:
     if record is None:
         return {}
     return {"index_digest": str(record.index or ""), "child_digest": str(record.child)}
