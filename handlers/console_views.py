@@ -9,7 +9,7 @@ from werkzeug.exceptions import NotFound
 from handlers.console_visit import Part, Visit, part, path_of
 from transship.console import before, forms, history, outcomes, overview, picking, shelf
 from transship.console import letters as burial
-from transship.errors import InvalidReference, PermanentError, TransshipError
+from transship.errors import InvalidEvent, InvalidReference, PermanentError, TransshipError
 from transship.model.naming import ServiceName
 
 _RECENT = 12
@@ -65,12 +65,10 @@ def deploy(visit: Visit, *, wrong: str = "") -> flask.Response:
             image = picking.reference(visit.config, asked["image"])
             picked = picking.pick(visit.config, visit.parts, image, spend=visit.person.steers)
             found = part(lambda: picking.tags(visit.config, visit.parts, image))
-            # What is wrong with the rest does not take away what is known of the image.
-            usable = {"image": asked["image"]} if wrong else _with_port(asked, picked)
-            form = forms.deploy_form(visit.config, usable)
-            commands = {} if wrong else forms.commands(visit.config, form)
+            form, wrong = _form(visit, _with_port(asked, picked), wrong)
             named = form.service
             if not wrong:
+                commands = forms.commands(visit.config, form)
                 there = part(lambda: before.before(visit.parts, named, image))
         except PermanentError as error:
             problem = str(error)
@@ -86,6 +84,14 @@ def deploy(visit: Visit, *, wrong: str = "") -> flask.Response:
         form=form,
         commands=commands,
     )
+
+
+def _form(visit: Visit, asked: dict[str, str], wrong: str) -> tuple[forms.Form, str]:
+    """What is wrong with the rest does not take away what is known of the image."""
+    try:
+        return forms.deploy_form(visit.config, asked), wrong
+    except InvalidEvent as error:
+        return forms.deploy_form(visit.config, {"image": asked["image"]}), wrong or str(error)
 
 
 def _with_port(asked: dict[str, str], picked: picking.Picked) -> dict[str, str]:

@@ -8,7 +8,7 @@ from transship.errors import InvalidEvent, InvalidReference, Refused, ServiceCon
 from transship.model.focus import focus
 from transship.model.marks import Marks
 from transship.model.naming import ServiceName
-from transship.model.outcome import Outcome, Steered
+from transship.model.outcome import AGAIN, Outcome, Steered
 from transship.model.policy import Ask, admit, admit_image, refuse_target
 from transship.model.reason import Reason
 from transship.model.reference import Reference, parse_reference
@@ -17,6 +17,7 @@ from transship.model.steered import is_overtaken, steer
 from transship.model.steering import (
     HoldRequest,
     PinRequest,
+    ReleaseRequest,
     SkipRequest,
     Steering,
     TrackRequest,
@@ -24,6 +25,7 @@ from transship.model.steering import (
     container_of,
     place,
 )
+from transship.model.trial import ROLLOUT_KEY
 from transship.ports import Services
 
 _ATTEMPTS = 4
@@ -54,11 +56,16 @@ def handle(request: Steering, delivery: Delivery, *, config: Config, services: S
         project=name.project,
         region=name.region,
         reason=reason.value,
-        detail=request.why,
+        detail="; ".join(filter(None, (request.why, _goes_on(request, current, marks)))),
         kind=request.kind,
         changed=marks != Marks(),
         by=request.by,
     )
+
+
+def _goes_on(request: Steering, current: Service, marks: Marks) -> str:
+    is_let = isinstance(request, ReleaseRequest) and ROLLOUT_KEY in marks.annotations
+    return f"{current.latest_created} {AGAIN}" if is_let else ""
 
 
 def steerable(

@@ -10,7 +10,7 @@ from transship.model.advance import Steer
 from transship.model.candidate import is_undecided, read_trial
 from transship.model.naming import ServiceName
 from transship.model.note import Note
-from transship.model.outcome import WITHDRAWN, Outcome, RolledBack, Steered
+from transship.model.outcome import AGAIN, WITHDRAWN, Outcome, RolledBack, Steered
 from transship.model.quarantine import Bad, bad_of
 from transship.model.reason import Reason
 from transship.model.recall import (
@@ -153,7 +153,7 @@ def _clear(
             step = clear(current, request.digest, note, event_id=delivery.event_id)
             changed = _changes(step)
             if step.ends == "cleared":
-                tried = f"{current.latest_created} is on trial again; a tick looks at it soon"
+                tried = f"{current.latest_created} {AGAIN}"
                 why = "; ".join(filter(None, (request.why, tried)))
             if changed:
                 generation = parts.services.steer(current, step.traffic, step.marks)

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from transship.deadline import Deadline
 from transship.errors import TemporaryError, TransshipError
+from transship.model.candidate import is_undecided
 from transship.model.fetched import Head
 from transship.model.marks import Marks
 from transship.model.naming import ServiceName
@@ -42,6 +43,7 @@ class Step(StrEnum):
     APPLIED = "applied"
     WAITING = "waiting"
     READY = "ready"
+    TRYING = "trying"
     DELAYED = "delayed"
 
 
@@ -155,6 +157,12 @@ def _proving(prove: Prove, told: Told) -> Prove:
     return proving
 
 
+def _reached(service: Service) -> Step:
+    if service.finished:
+        return Step.TRYING if is_undecided(service) else Step.READY
+    return Step.WAITING
+
+
 class _Services:
     """Looked at after a write, they are waited for."""
 
@@ -164,11 +172,9 @@ class _Services:
         self._written = False
 
     def get(self, name: ServiceName) -> Service | None:
-        if self._written:
-            self._told.tell(Step.WAITING)
         service = self._services.get(name)
-        if self._written and service is not None and service.finished:
-            self._told.tell(Step.READY)
+        if self._written and service is not None:
+            self._told.tell(_reached(service))
         return service
 
     def create(self, wanted: Wanted) -> int:

@@ -156,6 +156,9 @@ def _reasons(follower: Follower, look: Look | None, found: list[Reason]) -> tupl
     if follower.trial is None:
         return tuple(said)
     rest = tuple(each for each in said if each != Reason.UP_TO_DATE)
+    if follower.trial.held and rest:
+        # It goes on when somebody lets it.
+        return (*rest, Underway.ON_TRIAL.value)
     if follower.trial.undecided:
         # Visitors do not have it yet, so that nothing is up to date.
         return (Underway.ON_TRIAL.value, *rest)

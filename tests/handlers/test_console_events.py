@@ -73,6 +73,7 @@ def test_an_event_that_was_given_up_names_its_dead_letter(page: Page, said: Any)
     assert "given up</span>" in text
     assert 'href="/events/9"' in text
     assert "tried again</span>" in page.text("/events/8")
+    assert "given up</span>" in page.text("/events/9"), "by its own id too"
 
 
 def test_the_end_of_an_event_that_was_tried_again_is_its_outcome(page: Page, said: Any) -> None:

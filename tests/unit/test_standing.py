@@ -71,6 +71,15 @@ def test_what_is_on_trial_is_not_up_to_date(phase: Phase) -> None:
     assert not found.follows
 
 
+def test_a_trial_that_waits_is_held_first() -> None:
+    waits = replace(trial("gate"), held=True)
+
+    assert stands(follower(trial=waits, held=True), seen()).reasons == (
+        Reason.HELD,
+        Underway.ON_TRIAL,
+    )
+
+
 def test_what_is_watched_follows_and_says_so() -> None:
     found = stands(follower(trial=trial("watch")), seen())
 

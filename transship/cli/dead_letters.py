@@ -49,7 +49,7 @@ def list_(tools: Tools, *, everything: bool, limit: int) -> None:
         columns[:shown],
         [_row(each)[:shown] for each in found],
         [_document(each) for each in found],
-        empty=f"no message was given up in the last {DAYS} days",
+        empty=f"no message of the last {DAYS} days waits; --all has those that were settled",
     )
 
 
@@ -221,7 +221,7 @@ def _row(burial: Burial) -> tuple[str, ...]:
         letter.id,
         when(burial.buried_at),
         letter.subscription.rpartition("/")[2],
-        str(letter.deliveries or ""),
+        f"{letter.deliveries} deliveries" if letter.deliveries else "",
         _text(letter),
         burial.reason,
         burial.verdict,

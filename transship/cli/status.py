@@ -11,6 +11,8 @@ from transship.cli.tools import Tools, verb
 from transship.cli.tracked import followers, standings
 from transship.lineage import Step, steps
 from transship.model.digest import Digest
+from transship.model.focus import seen_by
+from transship.model.follow import Follower, follower_in
 from transship.standing import Standing
 
 _HEX = 12
@@ -25,11 +27,11 @@ def status(tools: Tools, service: str | None) -> None:
     With SERVICE, more about that one, and its revisions: those that a rollback may go to.
     """
     found = named(followers(tools), service)
-    stands = standings(tools, found)
     if service:
-        for standing in stands:
-            _tell_one(tools, standing)
+        for follower in found:
+            _tell_one(tools, follower)
         return
+    stands = standings(tools, found)
     whole = not tools.output.console.is_terminal
     places = {(each.name.project, each.name.region) for each in found}
     placed = whole or len(places) > 1
@@ -48,8 +50,11 @@ def status(tools: Tools, service: str | None) -> None:
     )
 
 
-def _tell_one(tools: Tools, standing: Standing) -> None:
-    service = tools.clients.services.get(standing.follower.name)
+def _tell_one(tools: Tools, listed: Follower) -> None:
+    """All of it from one read of the service: a list lags behind."""
+    service = tools.clients.services.get(listed.name)
+    read = follower_in(seen_by(service, listed.container)) if service else listed
+    (standing,) = standings(tools, [read])
     made = steps(service, tools.clients.lineage) if service else ()
     if tools.output.json:
         tools.output.document(

@@ -5,9 +5,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from transship.cli.ending import Status
+from transship.cli.flags import in_flags
 from transship.cli.hearing import Heard
 from transship.cli.output import Output, size
 from transship.model.outcome import (
+    AGAIN,
     WITHDRAWN,
     Deployed,
     Failed,
@@ -27,6 +29,7 @@ _STEPS = {
     "applied": "Cloud Run was told",
     "waiting": "Cloud Run is at work",
     "ready": "ready",
+    "trying": "on trial, before visitors",
     "delayed": "tried again soon",
 }
 
@@ -55,7 +58,7 @@ def _headline(heard: Heard) -> str:
         (Failed.type, True): f"{what}: {_failure(data)}",
         (Planned.type, True): f"{what}: {'what would be done' if data.get('plan') else 'as asked'}",
         (RolledBack.type, True): f"{what}: taken back; visitors have {data.get('serving')}",
-        (Rejected.type, True): f"rejected: {data.get('reason')}",
+        (Rejected.type, True): f"rejected: {in_flags(str(data.get('reason')))}",
         (Steered.type, True): f"{what}: {data.get('kind')} is written down{_after(data)}",
         (Steered.type, False): f"{what}: {data.get('kind')} changes nothing",
         (Warmed.type, True): f"the mirror holds {data.get('image')}",
@@ -65,8 +68,9 @@ def _headline(heard: Heard) -> str:
 
 
 def _after(data: Mapping[str, Any]) -> str:
+    goes_on = AGAIN in str(data.get("detail"))
     follows = "; the next hint or sweep looks at its tag"
-    return follows if data.get("kind") in {"release", "track"} else ""
+    return follows if data.get("kind") in {"release", "track"} and not goes_on else ""
 
 
 def _resolver(data: Mapping[str, Any]) -> str:

@@ -29,7 +29,7 @@ def standings(tools: Tools, found: Iterable[Follower]) -> list[Standing]:
     config, registry = tools.config, tools.clients.registry
     pace = len(tags) / config.upstream_rate if config.upstream_rate else 0.0
     deadline = Deadline.after(SECONDS + pace)
-    with progress(tools.output, f"asking what {len(tags)} tags mean"):
+    with progress(tools.output, "asking what the tags mean"):
         looks = {
             look.tag: look
             for look in look_at(

@@ -15,6 +15,7 @@ from transship.cli.standings import (
 from transship.cli.tools import Tools, verb
 from transship.cli.tracked import followers, standings
 from transship.model.reason import Reason, Underway
+from transship.standing import Standing
 
 
 @click.command(short_help="Why a service runs what it runs.")
@@ -45,7 +46,14 @@ def why(tools: Tools, service: str | None) -> None:
                 continue
             facts = {
                 **asked(standing, reason),
-                "to change that": standing.clear(reason),
+                **_way_out(standing, reason),
                 "command": command_for(reason, standing),
             }
             tools.output.facts(reason, facts, good=None if reason in set(Underway) else False)
+
+
+def _way_out(standing: Standing, reason: str) -> dict[str, str]:
+    clear = standing.clear(reason)
+    if reason in set(Underway):
+        return {"what comes": clear.removeprefix("nothing to clear: ")}
+    return {"to change that": clear}

@@ -39,12 +39,20 @@ def before(parts: Parts, name: ServiceName, image: Reference) -> Before:
             text=f"{name.service} is there, and transship does not track it: the deploy is"
             " rejected. Name another service.",
         )
-    return _of_ours(service, image)
+    return _of_ours(service, image, _runs(parts, service))
 
 
-def _of_ours(service: Service, image: Reference) -> Before:
-    name, record = service.name.service, service.record
-    runs = service.tracks or (record.image if record else None)
+def _runs(parts: Parts, service: Service) -> Reference | None:
+    """What visitors get, which is not what is on trial."""
+    record = service.record
+    if service.kept and service.kept != service.latest_created:
+        revision = parts.services.revision(service.name, service.kept)
+        record = revision.record if revision else None
+    return record.image.unpinned() if record else service.tracks
+
+
+def _of_ours(service: Service, image: Reference, runs: Reference | None) -> Before:
+    name = service.name.service
     stays = "Settings that are not named here stay as they are."
     if runs is not None and runs.name != image.name:
         return Before(

@@ -25,7 +25,8 @@ _EAGER = timedelta(seconds=15)
 _KEPT_EAGER, _KEPT_PATIENT = 1.0, 5.0
 _REMEMBERED = 3600.0
 _EVENT = re.compile(r"[A-Za-z0-9._-]{1,100}")
-_MESSAGE, _DEFERRED, _BURIED = "event settled", "event deferred", "dead letter"
+_MESSAGE, _DEFERRED = "event settled", "event deferred"
+_BURIED, _SETTLED = "dead letter", "dead letter settled"
 _WORDS = f'jsonPayload.message="{_MESSAGE}"'
 
 
@@ -111,7 +112,7 @@ def of_event(parts: Parts, project: str, event_id: str) -> Ended | Deferred | No
         seconds=_KEPT_EAGER if is_eager else _KEPT_PATIENT,
     )
     if not found:
-        return None
+        return _of_letter(parts, project, event_id)
     [entry] = found
     if entry.fields.get("message") == _DEFERRED:
         return Deferred(
@@ -120,6 +121,20 @@ def of_event(parts: Parts, project: str, event_id: str) -> Ended | Deferred | No
             letter=_letter(parts, project, str(entry.fields.get("published_at", ""))),
         )
     return Ended(time=entry.time, fields=told.from_log(entry.fields))
+
+
+def _of_letter(parts: Parts, project: str, id_: str) -> Deferred | None:
+    """Where the id is a dead letter's own: what it is, and whether somebody has settled it."""
+    words = f'jsonPayload.message=("{_BURIED}" OR "{_SETTLED}") AND jsonPayload.dead_letter="{id_}"'
+    found = parts.kept.get(
+        ("of letter", id_), lambda: _entries(parts, project, words, 1), seconds=_KEPT_PATIENT
+    )
+    if not found:
+        return None
+    [entry] = found
+    verdict, by = entry.fields.get("verdict"), entry.fields.get("by")
+    reason = f"{verdict} by {by or 'somebody'}" if verdict else ""
+    return Deferred(time=entry.time, reason=reason, letter=id_)
 
 
 def _letter(parts: Parts, project: str, published_at: str) -> str:

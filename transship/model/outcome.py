@@ -97,6 +97,10 @@ class Unchanged(Outcome, frozen=True, kw_only=True):
 WITHDRAWN: Final = "withdrawn"
 
 
+# In the detail of a message that lets a revision be tried again.
+AGAIN: Final = "is on trial again; a tick looks at it soon"
+
+
 class RolledBack(Outcome, frozen=True, kw_only=True):
     """A revision that had visitors turned out bad, or somebody said so; *serving* has them now.
 
