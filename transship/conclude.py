@@ -56,7 +56,7 @@ def conclude(deploy: Deploy, landed: Landed, cloud_run: CloudRun) -> Outcome:
     if failed := _failed(deploy, service, cloud_run):
         return failed
     if is_undecided(service):
-        raise DeployPending(f"{deploy.service}: another image came on trial meanwhile")
+        raise DeployPending(f"{deploy.service}: what is on trial is another event's by now")
     if not service.serves_latest:
         return report.unchanged(deploy, Reason.OPERATOR_HOLD)
     public, detail = landed.public, landed.detail
