@@ -123,7 +123,7 @@ def test_what_asks_for_the_image_of_a_trial_that_another_overtakes_comes_again()
     )
     cloud_run = answering(first, second).cloud_run()
 
-    with pytest.raises(DeployPending, match="another image came on trial"):
+    with pytest.raises(DeployPending, match="on trial is another event"):
         conclude(a_deploy(event_id="3"), Landed(seen=None), cloud_run)
 
 
