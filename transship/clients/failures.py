@@ -73,7 +73,9 @@ def failure(
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         retry_at = _retry_at(headers.get("retry-after", ""), now)
         if is_artifact_registry(host):
-            said += f" (a limit of {source}'s, or of the mirror's own: it does not say whose)"
+            said += (
+                " (the limit of its upstream, as Docker Hub's, or its own: it does not say which)"
+            )
             retry_at = retry_at or now + _MIRROR_WAIT
         return RateLimited(said, source=source, retry_at=retry_at)
     if status == HTTPStatus.BAD_GATEWAY and _ROBOTS in text:
