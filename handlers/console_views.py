@@ -65,7 +65,7 @@ def deploy(visit: Visit, *, wrong: str = "") -> flask.Response:
             image = picking.reference(visit.config, asked["image"])
             picked = picking.pick(visit.config, visit.parts, image, spend=visit.person.steers)
             found = part(lambda: picking.tags(visit.config, visit.parts, image))
-            form, wrong = _form(visit, _with_port(asked, picked), wrong)
+            form, wrong = _form(visit, asked, picked, wrong)
             named = form.service
             if not wrong:
                 commands = forms.commands(visit.config, form)
@@ -86,12 +86,15 @@ def deploy(visit: Visit, *, wrong: str = "") -> flask.Response:
     )
 
 
-def _form(visit: Visit, asked: dict[str, str], wrong: str) -> tuple[forms.Form, str]:
+def _form(
+    visit: Visit, asked: dict[str, str], picked: picking.Picked, wrong: str
+) -> tuple[forms.Form, str]:
     """What is wrong with the rest does not take away what is known of the image."""
     try:
-        return forms.deploy_form(visit.config, asked), wrong
+        return forms.deploy_form(visit.config, _with_port(asked, picked)), wrong
     except InvalidEvent as error:
-        return forms.deploy_form(visit.config, {"image": asked["image"]}), wrong or str(error)
+        known_of_it = _with_port({"image": asked["image"], "port": ""}, picked)
+        return forms.deploy_form(visit.config, known_of_it), wrong or str(error)
 
 
 def _with_port(asked: dict[str, str], picked: picking.Picked) -> dict[str, str]:

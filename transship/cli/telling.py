@@ -9,7 +9,6 @@ from transship.cli.flags import in_flags
 from transship.cli.hearing import Heard
 from transship.cli.output import Output, size
 from transship.model.outcome import (
-    AGAIN,
     WITHDRAWN,
     Deployed,
     Failed,
@@ -68,9 +67,8 @@ def _headline(heard: Heard) -> str:
 
 
 def _after(data: Mapping[str, Any]) -> str:
-    goes_on = AGAIN in str(data.get("detail"))
-    follows = "; the next hint or sweep looks at its tag"
-    return follows if data.get("kind") in {"release", "track"} and not goes_on else ""
+    """What comes of it by itself."""
+    return "; it follows its tag from now on" if data.get("kind") in {"release", "track"} else ""
 
 
 def _resolver(data: Mapping[str, Any]) -> str:

@@ -107,8 +107,8 @@ def obstacles(
     meant = upstream or follower.given
     given = meant is not None and follower.has(meant)
     # Whoever sent visitors there after all knew what was said against it.
-    is_bad = meant is not None and meant.value in follower.quarantined
-    is_bad = is_bad and not (given and follower.has_visitors)
+    is_known_bad = meant is not None and meant.value in follower.quarantined
+    is_bad = is_known_bad and not (given and follower.has_visitors)
     has_it = given and not is_bad
     # In the order in which somebody would want to know.
     facts = (
